@@ -1,0 +1,322 @@
+"""Builds the subset `eeg`: EEG Eye State (UCI), folders of EDF recordings, and simulated motor imagery."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import numpy as np
+
+from multimed_hf.data import edf, motor_imagery
+from multimed_hf.data.arff import read_arff
+from multimed_hf.data.builder import MultiMedBuilder
+from multimed_hf.data.reader import SourceReader
+from multimed_hf.data.splits import Entry
+from multimed_hf.tasks import TASKS
+
+# File, subject, first sample, labels by column.
+_Window = tuple[str, str, int, tuple[tuple[str, str], ...]]
+
+
+class EyeStateReader(SourceReader):
+    """Windows of the one recording of EEG Eye State.
+
+    Neighbouring samples are alike, and so would be windows of one recording that are split at random. The recording is
+    cut into blocks with gaps between them, windows lie within a block, and blocks are never divided by a split. The
+    median and the spread of each channel, by which spikes are clipped and the offset is removed, are those of the whole
+    recording, test blocks too; they know nothing of labels.
+
+    Class attributes:
+        SAMPLING_RATE: Hz.
+        BLOCK, GAP, WINDOW, HOP: seconds.
+        SPIKE: a sample farther from its channel's median than this many scaled median absolute deviations is clipped.
+            Any limit from 15 to 20 clips the same four moments of this recording.
+    """
+
+    subset = "eeg"
+    name = "uci_eye_state"
+    layout = "eeg_eye_state"
+
+    SAMPLING_RATE: ClassVar[int] = 128
+    BLOCK: ClassVar[float] = 4.0
+    GAP: ClassVar[float] = 1.0
+    WINDOW: ClassVar[float] = 1.0
+    HOP: ClassVar[float] = 0.5
+    SPIKE: ClassVar[float] = 15.0
+
+    CHANNELS: ClassVar[tuple[str, ...]] = tuple("AF3 F7 F3 FC5 T7 P7 O1 O2 P8 T8 FC6 F4 F8 AF4".split())
+    STATES: ClassVar[dict[str, str]] = {"0": "open", "1": "closed"}
+
+    def index(self) -> Sequence[Entry]:
+        _, states, clipped = self._load()
+        block, gap, window, hop = (
+            round(seconds * self.SAMPLING_RATE) for seconds in (self.BLOCK, self.GAP, self.WINDOW, self.HOP)
+        )
+        entries = []
+        mixed = 0
+        for number, start in enumerate(range(0, len(states), block + gap)):
+            stop = min(start + block, len(states))
+            group = f"{self.name}/block-{number:02d}"
+            majority = Counter(states[start:stop]).most_common(1)[0][0]
+            for first in range(start, stop - window + 1, hop):
+                if len(set(states[first : first + window])) == 1:
+                    entries.append(Entry(key=first, group=group, stratum=majority))
+                else:
+                    mixed += 1
+        if not entries:
+            raise ValueError(
+                f"{self._file()}: expected at least {window} samples with one state of the eyes, none in {len(states)}."
+            )
+        moments = int(clipped.any(0).sum())
+        self.notes += [
+            f"{int(clipped.sum())} values at {moments} moments clipped at {self.SPIKE:g} scaled median absolute "
+            "deviations from the median of their channel; the median subtracted: both of the whole recording.",
+            f"{mixed} windows left out: the eyes open or close within them.",
+            f"{self.GAP:g} s after each block of {self.BLOCK:g} s left out: windows of two blocks share nothing.",
+        ]
+        return entries
+
+    def read(self, entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:
+        signal, states, _ = self._load()
+        window = round(self.WINDOW * self.SAMPLING_RATE)
+        for entry in entries:
+            start = cast(int, entry.key)
+            yield {
+                "id": f"{self.name}/{start:05d}",
+                "has_eeg": True,
+                "eeg": signal[:, start : start + window],
+                "eeg_channels": list(self.CHANNELS),
+                "eeg_sampling_rate": float(self.SAMPLING_RATE),
+                "eye_state": states[start],
+                "subject": f"{self.name}/subject",
+                "session": f"{self.name}/recording",
+            }
+
+    def _file(self) -> Path:
+        assert self.location
+        if self.location.is_file():
+            return self.location
+        files = sorted(path for path in self.location.glob("*.arff") if not path.name.startswith("._"))
+        if len(files) != 1:
+            raise ValueError(f"Expected one file *.arff (EEG Eye State.arff) in {self.location}, found {len(files)}.")
+        return files[0]
+
+    def _load(self) -> tuple[np.ndarray, list[str], np.ndarray]:
+        """The mended signal `(channels, time)` in microvolt, the state at each sample, and where it was clipped."""
+        path = self._file()
+        relation = read_arff(path)
+        columns = (tuple(relation.numeric), tuple(relation.nominal))
+        if columns != (self.CHANNELS, ("eyeDetection",)):
+            raise ValueError(
+                f"{path}: expected the numeric attributes {', '.join(self.CHANNELS)} and the nominal eyeDetection, "
+                f"found {', '.join(columns[0])} and {', '.join(columns[1]) or 'none'}."
+            )
+        raw = np.stack(list(relation.numeric.values()))
+        if not np.isfinite(raw).all():
+            channel, sample = np.argwhere(~np.isfinite(raw))[0]
+            raise ValueError(f"{path}: expected numbers, found {raw[channel, sample]} in {self.CHANNELS[channel]!r}.")
+        states = relation.nominal["eyeDetection"].tolist()
+        unknown = set(states) - set(self.STATES)
+        if unknown:
+            raise ValueError(f"{path}: expected eyeDetection of {' or '.join(self.STATES)}, found {sorted(unknown)}.")
+        signal = raw - np.median(raw, axis=1, keepdims=True)
+        # 1.4826 makes the median absolute deviation of a normal distribution its standard deviation.
+        limit = self.SPIKE * 1.4826 * np.median(np.abs(signal), axis=1, keepdims=True)
+        clipped = np.abs(signal) > limit
+        mended = np.clip(signal, -limit, limit).astype(np.float32)
+        return mended, [self.STATES[state] for state in states], clipped
+
+
+class EdfReader(SourceReader):
+    """Windows of a file, or of all EDF and BDF files of a folder.
+
+    An annotation whose text is a label of a task (`left_fist`, `both feet`, `closed`) gives a labelled window from its
+    onset. A recording without such annotations gives unlabelled windows, one after the other. Nothing of the header but
+    channels, rates and annotations goes into a row: subjects and recordings appear as hashes.
+
+    Class attributes:
+        WINDOW: seconds.
+    """
+
+    subset = "eeg"
+    name = "edf"
+
+    WINDOW: ClassVar[float] = 4.0
+
+    def index(self) -> Sequence[Entry]:
+        files = self._files()
+        counts: Counter[str] = Counter(files=len(files))
+        signals: Counter[str] = Counter()
+        entries: list[Entry] = []
+        for path in files:
+            recording = edf.open_recording(path)
+            signals.update(recording.left_out)
+            length = self._length(recording)
+            if not recording.channels:
+                counts["no channels"] += 1
+            elif not recording.continuous:
+                counts["gaps"] += 1
+            elif recording.samples < length:
+                counts["short"] += 1
+            else:
+                subject = self._subject(path, recording, counts)
+                for start, labels in self._windows(recording, length, counts):
+                    key: _Window = (str(path), subject, start, tuple(labels.items()))
+                    entries.append(Entry(key, group=f"{self.name}/{subject}", stratum="+".join(labels.values())))
+        if not entries:
+            raise ValueError(
+                f"Expected windows of {self.WINDOW:g} s of EEG in {self.location}, found none in {len(files)} files: "
+                "signals need names of the 10-20 system and a unit of volts."
+            )
+        self._note(counts, signals)
+        return entries
+
+    def read(self, entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:
+        keys = [cast(_Window, entry.key) for entry in entries]
+        for path, windows in itertools.groupby(keys, key=lambda key: key[0]):
+            recording = edf.open_recording(Path(path))
+            session = f"recording-{_hash(self._relative(Path(path)))}"
+            for _, subject, start, labels in windows:
+                yield {
+                    "id": f"{self.name}/{session}/{start:09d}",
+                    "has_eeg": True,
+                    "eeg": recording.window(start, self._length(recording)),
+                    "eeg_channels": list(recording.channels),
+                    "eeg_sampling_rate": recording.sampling_rate,
+                    "subject": subject,
+                    "session": session,
+                    **dict(labels),
+                }
+
+    def _files(self) -> list[Path]:
+        assert self.location
+        if self.location.is_file():
+            candidates = [self.location]
+        else:
+            candidates = [path for path in sorted(self.location.rglob("*")) if not path.name.startswith("._")]
+        files = [path for path in candidates if path.suffix.lower() in edf.SUFFIXES and path.is_file()]
+        if not files:
+            raise ValueError(f"Expected files ending in .edf or .bdf in {self.location}, found none.")
+        return files
+
+    def _length(self, recording: edf.Recording) -> int:
+        return round(self.WINDOW * recording.sampling_rate)
+
+    def _relative(self, path: Path) -> str:
+        return path.name if path == self.location else path.relative_to(self.location or "").as_posix()
+
+    def _subject(self, path: Path, recording: edf.Recording, counts: Counter[str]) -> str:
+        """A pseudonym: from the code in the header, else the `sub-<label>` of a BIDS name, else the file's name."""
+        bids = re.search(r"(?:^|/)(sub-[A-Za-z0-9]+)", self._relative(path))
+        if not recording.subject_code and not bids:
+            counts["anonymous"] += 1
+        return f"subject-{_hash(recording.subject_code or (bids[1] if bids else path.stem))}"
+
+    def _windows(
+        self, recording: edf.Recording, length: int, counts: Counter[str]
+    ) -> Iterator[tuple[int, dict[str, str]]]:
+        """First sample and labels by column of each window of a recording."""
+        columns = {label: TASKS[target.task].column for target in self.source.targets for label in target.labels}
+        events = []
+        for annotation in recording.annotations:
+            label = "_".join(annotation.text.casefold().split())
+            if label in columns:
+                events.append((annotation.start, columns[label], label))
+        if not events:
+            counts["unlabelled"] += 1
+            for start in range(0, recording.samples - length + 1, length):
+                yield start, {}
+        for start, together in itertools.groupby(events, key=lambda event: event[0]):
+            labels = {column: label for _, column, label in together}
+            within = [event for event in events if start <= event[0] < start + length]
+            if start < 0 or start + length > recording.samples:
+                counts["cut off"] += 1
+            elif any(labels.get(column, label) != label for _, column, label in within):
+                counts["mixed"] += 1
+            else:
+                yield start, labels
+
+    def _note(self, counts: Counter[str], signals: Counter[str]) -> None:
+        files = counts["files"]
+        sentences = {
+            "no channels": f"{{}} of {files} files left out: no EEG channels.",
+            "gaps": f"{{}} of {files} files left out: recordings with gaps (EDF+D).",
+            "short": f"{{}} of {files} files left out: shorter than {self.WINDOW:g} s.",
+            "unlabelled": f"{{}} of {files} files have no annotation that names a label: their windows are unlabelled.",
+            "anonymous": f"{{}} of {files} files name no subject: each counts as a subject of its own.",
+            "cut off": "{} windows left out: the recording ends, or has not begun, within them.",
+            "mixed": "{} windows left out: an annotation with another label lies within them.",
+        }
+        self.notes += [text.format(counts[key]) for key, text in sentences.items() if counts[key]]
+        self.notes += [f"{count} signals left out: {reason}." for reason, count in sorted(signals.items())]
+
+
+class SyntheticReader(SourceReader):
+    """Simulated trials of imagined movements, see `multimed_hf.data.motor_imagery`.
+
+    The first `SUBJECTS` subjects are always the same, with up to 40 trials each. Fewer rows are fewer trials of each
+    subject before they are fewer subjects, so that there are splits; more rows are more subjects.
+
+    Class attributes:
+        SUBJECTS: number of subjects unless more rows are asked for than they have trials.
+    """
+
+    subset = "eeg"
+    name = "synthetic"
+
+    SUBJECTS: ClassVar[int] = 30
+
+    @classmethod
+    def locate(cls, data_dir: Path | None) -> Path | None:
+        """None: nothing is read.
+
+        Raises:
+            ValueError: a folder was given.
+        """
+        if data_dir is not None:
+            raise ValueError(f"Source {cls.name!r} is generated: expected no --data-dir, got {data_dir}.")
+        return None
+
+    def index(self) -> Sequence[Entry]:
+        subjects, trials = self.SUBJECTS, motor_imagery.TRIALS_PER_SUBJECT
+        if self.rows is not None:
+            subjects = max(subjects, math.ceil(self.rows / trials))
+            # Four trials have each label once, and five subjects are the fewest that reach all splits.
+            trials = max(math.ceil(self.rows / subjects), min(len(motor_imagery.LABELS), self.rows // 5), 1)
+        return [
+            Entry(key=(subject, trial), group=f"{self.name}/subject-{subject:03d}")
+            for subject in range(subjects)
+            for trial in range(trials)
+        ]
+
+    def read(self, entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:
+        for entry in entries:
+            subject, trial = cast(tuple[int, int], entry.key)
+            signal, label = motor_imagery.simulate_trial(self.seed, subject, trial)
+            yield {
+                "id": f"{entry.group}/trial-{trial:02d}",
+                "has_eeg": True,
+                "eeg": signal,
+                "eeg_channels": list(motor_imagery.CHANNELS),
+                "eeg_sampling_rate": motor_imagery.SAMPLING_RATE,
+                "motor_imagery": label,
+                "subject": f"subject-{subject:03d}",
+                "session": "session-0",
+            }
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class Builder(MultiMedBuilder):
+    """Builds `eeg` from its sources."""
+
+    subset = "eeg"
+    readers = (SyntheticReader, EyeStateReader, EdfReader)

@@ -1,0 +1,7 @@
+"""The metric of the task `cell_type_classification`."""
+
+from multimed_hf.evaluation import metric_module
+
+
+class CellTypeClassification(metric_module.TaskMetric):
+    task = "cell_type_classification"

@@ -1,0 +1,7 @@
+"""The metric of the task `expression_prediction`."""
+
+from multimed_hf.evaluation import metric_module
+
+
+class ExpressionPrediction(metric_module.TaskMetric):
+    task = "expression_prediction"

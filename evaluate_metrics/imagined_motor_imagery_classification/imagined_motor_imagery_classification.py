@@ -1,0 +1,7 @@
+"""The metric of the task `imagined_motor_imagery_classification`."""
+
+from multimed_hf.evaluation import metric_module
+
+
+class ImaginedMotorImageryClassification(metric_module.TaskMetric):
+    task = "imagined_motor_imagery_classification"

@@ -1,0 +1,7 @@
+"""The metric of the task `report_findings`."""
+
+from multimed_hf.evaluation import metric_module
+
+
+class ReportFindings(metric_module.TaskMetric):
+    task = "report_findings"

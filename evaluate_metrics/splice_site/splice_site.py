@@ -1,0 +1,7 @@
+"""The metric of the task `splice_site`."""
+
+from multimed_hf.evaluation import metric_module
+
+
+class SpliceSite(metric_module.TaskMetric):
+    task = "splice_site"

@@ -1,0 +1,110 @@
+"""Which heads a set of built subsets asks for: one per task and label set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..sources import Target, get_source, labels_of
+from ..tasks import Kind, get_task
+
+if TYPE_CHECKING:
+    import datasets
+
+
+@dataclass(frozen=True)
+class Head:
+    """One head of the model.
+
+    Attributes:
+        name: `<task>/<label set>`.
+        task: the task it answers.
+        kind: kind of its target.
+        labels: label names in the order of its logits.
+        target_index: for expression, the gene indices its outputs stand for, in order.
+        num_targets: length of a regression target.
+    """
+
+    name: str
+    task: str
+    kind: Kind
+    labels: tuple[str, ...] = ()
+    target_index: tuple[int, ...] = ()
+    num_targets: int = 0
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The entry of `MultiMedConfig.tasks`."""
+        entry: dict[str, Any] = {"name": self.name, "kind": self.kind}
+        if self.labels:
+            entry["labels"] = list(self.labels)
+        if self.num_targets:
+            entry["num_targets"] = self.num_targets
+        return entry
+
+
+def head_of(target: Target, row: Mapping[str, Any]) -> Head:
+    """The head for a target; `row` is one that asks it, which says how long a regression target is."""
+    task = get_task(target.task)
+    index: tuple[int, ...] = ()
+    size = 0
+    if task.kind == "regression":
+        size = len(row[task.column])
+        index = tuple(int(value) for value in row["expression_index"]) if task.column == "expression" else ()
+    return Head(target.head, task.name, task.kind, target.labels, index, size)
+
+
+def asks(target: Target, row: Mapping[str, Any]) -> bool:
+    """Whether `row` holds a label for this target of its source."""
+    task = get_task(target.task)
+    value = row[task.column]
+    if task.kind in ("single_label", "ordinal"):
+        return int(value) >= 0
+    if task.kind == "multi_label":
+        return any(state >= 0 for state in value.values())
+    return len(value) > 0
+
+
+def heads_in(subsets: Mapping[str, Iterable[datasets.Dataset]]) -> list[Head]:
+    """All heads that rows of these data sets ask for, in the order in which sources and targets were declared.
+
+    Args:
+        subsets: subset name to its splits, `train` among them.
+
+    Raises:
+        ValueError: no row asks anything.
+    """
+    heads: dict[str, Head] = {}
+    for subset, splits in subsets.items():
+        for split in splits:
+            source_column = split.data.column("source").to_pylist()
+            if split._indices is not None:
+                source_column = split["source"][:]
+            for name in dict.fromkeys(source_column):
+                for target in get_source(subset, name).targets:
+                    if target.head in heads:
+                        continue
+                    row = _first(split, source_column, name, target)
+                    if row is not None:
+                        heads[target.head] = head_of(target, row)
+    if not heads:
+        raise ValueError(f"Expected rows with labels in {list(subsets)}, got none: nothing to learn or to measure.")
+    return list(heads.values())
+
+
+def _first(split: datasets.Dataset, sources: list[str], name: str, target: Target) -> Mapping[str, Any] | None:
+    task = get_task(target.task)
+    columns = [task.column] + (["expression_index"] if task.column == "expression" else [])
+    view = split.select_columns(columns)
+    for index, source in enumerate(sources):
+        if source == name:
+            row = view[index]
+            if asks(target, row):
+                return row
+    return None
+
+
+def local_label(subset: str, target: Target, value: int) -> int:
+    """Index within the head's labels of a ClassLabel `value` of the subset, whose names are those of all sources."""
+    return target.labels.index(labels_of(subset, target.task)[value])

@@ -1,0 +1,177 @@
+"""From rows of any subset to what the processor takes and what the heads are to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..sources import get_source
+from ..subsets import get_subset
+from ..tasks import get_task
+from .arrow import columns_to_rows
+from .heads import Head, asks, local_label
+
+if TYPE_CHECKING:
+    import datasets
+
+Sample = dict[str, Any]
+
+IGNORE = -100
+"""Label of a sample that a head does not ask; regression uses NaN."""
+
+_INPUTS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "text": lambda row: (row["question"], row["text"]) if row.get("question") else row["text"],
+    "eeg": lambda row: {
+        "signal": row["eeg"],
+        "channels": row["eeg_channels"],
+        "sampling_rate": row["eeg_sampling_rate"],
+    },
+    "genomics": lambda row: row["dna"],
+    "scrna": lambda row: {"genes": row["gene_index"], "values": row["gene_value"]},
+    "protein": lambda row: row["protein"],
+}
+"""How the processor wants each modality."""
+
+
+def sample_of(row: Mapping[str, Any], subset: str) -> Sample:
+    """One row as inputs and labels.
+
+    Returns:
+        `id`, `group`, `source`, `inputs` (modality to value), `choices` (list or None), `labels` (head name to target).
+
+    Raises:
+        ValueError: the row carries no modality that the model reads.
+    """
+    spec = get_subset(subset)
+    inputs = {
+        modality: _INPUTS[modality](row)
+        for modality in spec.modalities
+        if modality in _INPUTS and row[f"has_{modality}"]
+    }
+    if not inputs:
+        raise ValueError(f"Row {row['id']!r} of {subset!r} has no modality among {list(_INPUTS)}: nothing to read.")
+    labels = {
+        target.head: _label(row, subset, target)
+        for target in get_source(subset, row["source"]).targets
+        if asks(target, row)
+    }
+    common = {name: row[name] for name in ("id", "group", "source")}
+    return {**common, "inputs": inputs, "choices": list(row.get("choices") or ()) or None, "labels": labels}
+
+
+def _label(row: Mapping[str, Any], subset: str, target: Any) -> Any:
+    task = get_task(target.task)
+    value = row[task.column]
+    if task.kind in ("single_label", "ordinal"):
+        return local_label(subset, target, value)
+    if task.kind == "multi_label":
+        # 0 absent, 1 present; uncertain and not stated are no label.
+        return np.array([value[label] if value[label] in (0, 1) else IGNORE for label in target.labels], np.float32)
+    if task.kind == "regression":
+        index = row["expression_index"] if task.column == "expression" else np.arange(len(value))
+        return {"index": np.asarray(index), "value": np.asarray(value, np.float32)}
+    if task.kind == "structure":
+        return {"backbone": np.asarray(value, np.float32), "resolved": np.asarray(row["resolved"], bool)}
+    return row["choices"].index(value) if value in row["choices"] else value
+
+
+class SampleDataset:
+    """Map-style data set over the rows of one or more built data sets; batches are read through Arrow.
+
+    Args:
+        parts: `(subset name, data set)` pairs.
+    """
+
+    def __init__(self, parts: Sequence[tuple[str, datasets.Dataset]]) -> None:
+        self.parts = [(subset, data.with_format("arrow")) for subset, data in parts]
+        self._starts = np.cumsum([0] + [len(data) for _, data in parts])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
+        """The samples at `indices`, in their order; the DataLoader of torch calls this once per batch."""
+        indices = np.asarray(indices)
+        part_of = np.searchsorted(self._starts, indices, side="right") - 1
+        samples: list[Sample] = [{}] * len(indices)
+        for part in np.unique(part_of):
+            subset, data = self.parts[part]
+            places = np.flatnonzero(part_of == part)
+            rows = columns_to_rows(data[(indices[places] - self._starts[part]).tolist()])
+            for place, row in zip(places, rows, strict=True):
+                samples[place] = sample_of(row, subset)
+        return samples
+
+
+class MultiMedCollator:
+    """Samples to the packed batch that `MultiMedForMultitask` takes.
+
+    Labels of every head stand in every batch, filled with "ignore" where a sample does not ask it, so that batches of all
+    processes have one structure.
+
+    Args:
+        processor: a `MultiMedProcessor`.
+        heads: the heads to make labels for; none for prediction without labels.
+    """
+
+    def __init__(self, processor: Any, heads: Sequence[Head] = ()) -> None:
+        self.processor = processor
+        self.heads = list(heads)
+        self._place = {
+            head.name: {gene: position for position, gene in enumerate(head.target_index)} for head in self.heads
+        }
+
+    def __call__(self, samples: Sequence[Sample]) -> dict[str, Any]:
+        """`samples` of `SampleDataset` to `sample_ids`, `inputs`, `choices` and `labels`, as torch tensors."""
+        import torch
+
+        names = dict.fromkeys(modality for sample in samples for modality in sample["inputs"])
+        columns = {name: [sample["inputs"].get(name) for sample in samples] for name in names}
+        choices = [sample["choices"] for sample in samples]
+        batch = dict(self.processor(**columns, choices=choices if any(choices) else None))
+        if self.heads:
+            labels = {head.name: self._labels(head, samples) for head in self.heads}
+            batch["labels"] = {
+                name: {key: torch.from_numpy(part) for key, part in value.items()}
+                if isinstance(value, dict)
+                else torch.from_numpy(value)
+                for name, value in labels.items()
+            }
+        return batch
+
+    def _labels(self, head: Head, samples: Sequence[Sample]) -> Any:
+        given = [sample["labels"].get(head.name) for sample in samples]
+        if head.kind == "structure":
+            return _structures(samples, given)
+        if head.kind == "multi_label":
+            filled = np.full((len(samples), len(head.labels)), IGNORE, np.float32)
+        elif head.kind == "regression":
+            filled = np.full((len(samples), head.num_targets), np.nan, np.float32)
+        else:
+            filled = np.full(len(samples), IGNORE, np.int64)
+        for row, label in enumerate(given):
+            if label is None:
+                continue
+            if head.kind == "regression":
+                place = self._place[head.name]
+                index = [place[int(gene)] for gene in label["index"]] if place else label["index"]
+                filled[row, index] = label["value"]
+            elif not isinstance(label, str):
+                filled[row] = label
+        return filled
+
+
+def _structures(samples: Sequence[Sample], given: Sequence[Any]) -> dict[str, np.ndarray]:
+    """Backbones of all chains of the batch end to end; chains without one are wholly unresolved."""
+    chains = [len(sample["inputs"].get("protein", "")) for sample in samples]
+    backbone = [np.zeros((0, 3, 3), np.float32)]
+    resolved = [np.zeros(0, bool)]
+    for length, label in zip(chains, given, strict=True):
+        backbone.append(np.zeros((length, 3, 3), np.float32) if label is None else label["backbone"])
+        resolved.append(np.zeros(length, bool) if label is None else label["resolved"])
+    return {"backbone": np.concatenate(backbone), "resolved": np.concatenate(resolved)}

@@ -1,0 +1,1 @@
+"""Predictions, scores, baselines, results and their tables."""

@@ -1,0 +1,296 @@
+"""From a checkpoint and a built data set to results: every head, source by source, beside its baselines."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import __version__
+from ..data.build import GENES_NAME, load_genes
+from ..data.heads import Head, heads_in
+from ..data.manifest import Manifest, SubsetRecord
+from ..data.samples import Sample, SampleDataset
+from ..data.splits import SPLITS
+from ..metrics import best_f1_thresholds
+from ..metrics.intervals import MINIMUM_GROUPS
+from ..sources import get_source
+from ..subsets import get_subset
+from ..tasks import closest, get_task
+from ..training.checkpoint import alignment, heads_of_model, load_checkpoint
+from ..training.fewshot import support
+from ..training.genes import AlignedSamples
+from ..training.runs import RECORD_NAME
+from .features import plain_samples
+from .predict import Predictions, predict
+from .results import Result
+from .score import score_baselines, score_rows, training_profiles
+
+if TYPE_CHECKING:
+    import datasets
+
+OVERFIT_CHECK = "training chains (overfit check)"
+
+_LEVEL = 0.95
+
+
+def evaluate_checkpoint(
+    checkpoint: str | os.PathLike[str],
+    data: str | os.PathLike[str] = "multimed",
+    subsets: Sequence[str] | None = None,
+    split: str = "test",
+    baselines: bool = False,
+    batch_size: int = 64,
+    seed: int = 0,
+    progress: bool = True,
+) -> list[Result]:
+    """Scores every head of a model on the rows that ask it, per source, with the metrics in `evaluate_metrics`.
+
+    Thresholds of multi-label F1 come from the validation split, train means and baselines from the rows of the train
+    split that the model was trained on. A structure head with fewer than 20 training groups is also scored on the
+    training chains, marked as such: this shows whether the model can learn them at all, where so few chains can show
+    next to nothing about others.
+
+    Args:
+        checkpoint: a folder or Hub id of a full model, or a folder of a PEFT adapter.
+        data: a folder that `multimed build` wrote.
+        subsets: names; None for all in the folder.
+        split: the split to score.
+        baselines: whether to fit and score the baselines as well.
+        batch_size: rows a batch.
+        seed: seed of the resamples behind the intervals.
+        progress: whether to show bars.
+
+    Returns:
+        One result per head and source, in the order of the data. What could not be evaluated is among them with `n` 0
+        and a reason: a split that is too small to exist, a head that the model lacks.
+
+    Raises:
+        UnknownNameError: no such subset or split.
+        ValueError: a subset that was not built.
+        OSError: no such checkpoint, or `data` holds no manifest.
+    """
+    if split not in SPLITS:
+        raise closest(split, SPLITS, "split")
+    manifest = Manifest.read(data)
+    names = [get_subset(name).name for name in subsets] if subsets else list(manifest.subsets)
+    for name in names:
+        if name not in manifest.subsets:
+            built = ", ".join(manifest.subsets)
+            raise ValueError(f"Expected a subset that was built in {data} ({built}), got {name!r}: build it first.")
+    import torch
+
+    model, processor = load_checkpoint(checkpoint)
+    if torch.accelerator.is_available():
+        model.to(torch.accelerator.current_accelerator())
+    run = _Run(str(checkpoint), model, processor, training_record(checkpoint), batch_size, seed, progress)
+    parts = [_Part(run, Path(data), name, manifest.subsets[name], split) for name in names]
+    asked = {head.name for part in parts for head in part.heads}
+    unasked = [name for name in run.entries if name not in asked]
+    if unasked and not subsets:
+        warnings.warn(f"Heads of the model that these data do not ask: {', '.join(unasked)}.", stacklevel=2)
+    return [result for part in parts for result in part.results(baselines)]
+
+
+def training_record(checkpoint: str | os.PathLike[str]) -> dict[str, Any]:
+    """What stands beside a checkpoint about its training; empty if nothing does."""
+    path = Path(checkpoint).parent / RECORD_NAME
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A model and how it is run."""
+
+    name: str
+    model: Any
+    processor: Any
+    training: Mapping[str, Any]
+    batch_size: int
+    seed: int
+    progress: bool
+
+    @cached_property
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """Head name to its entry in the configuration."""
+        return {entry["name"]: entry for entry in self.model.config.tasks}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One split of one subset under evaluation."""
+
+    run: _Run
+    folder: Path
+    subset: str
+    record: SubsetRecord
+    split: str
+
+    @cached_property
+    def splits(self) -> dict[str, datasets.Dataset]:
+        """The data as built, but of the train split only what the model was trained on."""
+        import datasets
+
+        splits = {name: datasets.load_dataset(str(self.folder), self.subset, split=name) for name in self.record.rows}
+        shots = self.run.training.get("shots")
+        if shots:
+            splits["train"] = support([(self.subset, splits["train"])], shots, self.run.training["seed"])[0][1]
+        return splits
+
+    @cached_property
+    def heads(self) -> list[Head]:
+        """The heads that the data ask, with targets in the order of the data."""
+        return heads_in({self.subset: self.splits.values()})
+
+    @cached_property
+    def samples(self) -> dict[str, AlignedSamples]:
+        """The splits as samples, with genes in the numbers of the model."""
+        genes = {}
+        if f"{self.subset}/{GENES_NAME}" in self.record.files:
+            genes[self.subset] = load_genes(self.folder, self.subset)
+        aligned = alignment(self.run.model.config, self.run.processor, genes)
+        return {
+            name: AlignedSamples(SampleDataset([(self.subset, rows)]), aligned) for name, rows in self.splits.items()
+        }
+
+    @cached_property
+    def plain(self) -> dict[str, list[Sample]]:
+        """The splits whose samples were read for baselines and profiles."""
+        return {}
+
+    def results(self, baselines: bool) -> list[Result]:
+        """The results of all heads, source by source."""
+        refused = {head.name: why for head in self.heads if (why := self.refusal(head))}
+        heads = heads_of_model([head for head in self.heads if head.name not in refused], self.run.model.config)
+        on_validation = self.predict("validation", [head for head in heads if head.kind == "multi_label"])
+        predicted = self.predict(self.split, heads)
+        few = self.split != "train" and len(set(self.splits["train"]["group"])) < MINIMUM_GROUPS
+        learned = self.predict("train", [head for head in heads if head.kind == "structure" and few])
+        results = []
+        for head in self.heads:
+            for source in self.record.sources:
+                if not any(target.head == head.name for target in get_source(self.subset, source).targets):
+                    continue
+                blank = self.blank(head, source)
+                validation = _of_source(on_validation, head.name, source)
+                rows = _of_source(predicted, head.name, source)
+                if rows:
+                    results.append(self.filled(blank, rows, validation, baselines))
+                else:
+                    why = refused.get(head.name, f"no rows in the {self.split} split: too few groups to fill it")
+                    results.append(replace(blank, reasons={"score": why, "interval": why}))
+                rows = _of_source(learned, head.name, source)
+                if rows:
+                    limits = f"{OVERFIT_CHECK}; {blank.limits}"
+                    results.append(self.filled(replace(blank, split="train", limits=limits), rows, None, baselines))
+        return results
+
+    def refusal(self, head: Head) -> str:
+        """Why the model cannot answer a head of the data; empty if it can."""
+        entry = self.run.entries.get(head.name)
+        if entry is None:
+            return "the model has no head for it"
+        if list(head.labels) != list(entry.get("labels") or ()):
+            return "the labels of the model's head are others than those of the data"
+        if head.target_index and not entry.get("targets"):
+            return "the model's head does not say which genes it predicts"
+        if head.num_targets != entry.get("num_targets", 0) and not head.target_index:
+            return f"the model's head has {entry['num_targets']} targets, the data have {head.num_targets}"
+        return ""
+
+    def predict(self, split: str, heads: Sequence[Head]) -> dict[str, Predictions]:
+        """Head name to its predictions; empty where there is no such split or no head."""
+        if split not in self.splits or not heads:
+            return {}
+        run, bar = self.run, f"{self.subset}: predicting {split}"
+        return predict(
+            run.model, run.processor, self.samples[split], heads, run.batch_size, progress=run.progress, description=bar
+        )
+
+    def filled(self, blank: Result, rows: Predictions, validation: Predictions | None, baselines: bool) -> Result:
+        """`blank` with the scores of `rows`, thresholds from `validation` where the metric takes them."""
+        options = self.options(rows, blank.split, validation)
+        scored = score_rows(rows, blank.unit, self.run.seed, options)
+        if baselines:
+            train, plain = self.train_rows(rows), self.read(blank.split)
+            scored["baselines"] = score_baselines(rows, train, [plain[row] for row in rows.rows], options)
+        return replace(blank, **scored)
+
+    def options(self, rows: Predictions, split: str, validation: Predictions | None) -> dict[str, Any]:
+        """Further arguments of the metric of a head."""
+        head = rows.head
+        if head.kind == "multi_label" and validation:
+            thresholds = best_f1_thresholds(validation.predictions, validation.references)
+            return {"labels": head.labels, "thresholds": thresholds}
+        if head.kind in ("single_label", "multi_label"):
+            return {"labels": head.labels}
+        if head.kind == "answer":
+            return {"answer_types": self.splits[split].select(rows.rows)["answer_type"][:]}
+        if head.kind != "regression":
+            return {}
+        train = self.train_rows(rows)
+        strata = dict(zip(self.splits["train"]["id"], self.strata("train"), strict=True))
+        asked = self.strata(split)
+        return training_profiles(
+            head, train, [strata[sample["id"]] for sample in train], [asked[row] for row in rows.rows]
+        )
+
+    def strata(self, split: str) -> list[str]:
+        """The stratum of each row, such as its cell type; empty texts where the subset has none."""
+        rows = self.splits[split]
+        return rows["stratum"][:] if "stratum" in rows.column_names else [""] * len(rows)
+
+    def train_rows(self, rows: Predictions) -> list[Sample]:
+        """The training rows that ask the head, of the one source that `rows` are of."""
+        return [
+            sample
+            for sample in self.read("train")
+            if sample["source"] == rows.sources[0] and rows.head.name in sample["labels"]
+        ]
+
+    def read(self, split: str) -> list[Sample]:
+        """All samples of a split, with plain features of signals; read once."""
+        if split not in self.plain:
+            self.plain[split] = plain_samples(self.samples[split], self.run.progress, f"{self.subset}: reading {split}")
+        return self.plain[split]
+
+    def blank(self, head: Head, source: str) -> Result:
+        """A result without scores."""
+        task, declared, training = get_task(head.task), get_source(self.subset, source), self.run.training
+        return Result(
+            task=head.task,
+            head=head.name,
+            subset=self.subset,
+            source=source,
+            synthetic=declared.synthetic,
+            auxiliary=task.auxiliary,
+            split=self.split,
+            metric=task.main_score,
+            n=0,
+            groups=0,
+            unit=declared.group,
+            score=None,
+            low=None,
+            high=None,
+            level=_LEVEL,
+            scores={},
+            baselines={},
+            limits=declared.limits,
+            model=self.run.name,
+            seed=training.get("seed"),
+            data_fingerprint=self.record.fingerprint,
+            code_version=__version__,
+            shots=training.get("shots"),
+            lora=bool(training.get("lora", False)),
+        )
+
+
+def _of_source(predicted: Mapping[str, Predictions], head: str, source: str) -> Predictions | None:
+    """The rows of one head and source, if there are any."""
+    rows = predicted.get(head)
+    return rows.of_source(source) if rows and source in rows.sources else None

@@ -1,0 +1,67 @@
+"""Protein chains: backbones that respect the geometry of peptides, and a loss that rigid motion cannot change."""
+
+import torch
+
+# A trans peptide unit in its own frame, angstrom: origin at one C-alpha, x towards the next, from the ideal bond lengths
+# and angles of Engh and Huber (1991). C belongs to the residue at the origin, N to the next.
+CALPHA_STEP = 3.804
+CARBON = (1.428, 0.534, 0.0)
+NITROGEN = (2.396, -0.377, 0.0)
+# N of a residue without a predecessor, in the frame of the unit that follows: N - C-alpha - C at 111 degrees.
+FIRST_NITROGEN = (-0.013, -1.458, 0.0)
+
+
+def rotations(six: torch.Tensor) -> torch.Tensor:
+    """Rotation matrices `(..., 3, 3)` from two free vectors `(..., 6)` by Gram-Schmidt (Zhou et al., CVPR 2019)."""
+    first, second = six.float().split(3, dim=-1)
+    x = torch.nn.functional.normalize(first, dim=-1, eps=1e-6)
+    y = torch.nn.functional.normalize(second - (x * second).sum(-1, keepdim=True) * x, dim=-1, eps=1e-6)
+    return torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1)
+
+
+def build_chain(six: torch.Tensor) -> torch.Tensor:
+    """Backbone of one chain from the orientation of its peptide units.
+
+    Units are joined at their C-alphas, so that bond lengths, the planar trans peptide and the C-alpha distance of
+    3.80 angstrom hold whatever the network says; it chooses only how each unit is turned.
+
+    Args:
+        six: `(residues, 6)`, orientation of the unit that follows each residue; that of the last residue places its C.
+
+    Returns:
+        `(residues, 3, 3)` N, C-alpha and C of each residue in angstrom, first C-alpha at the origin.
+    """
+    units = rotations(six)  # (residues, 3, 3)
+    steps = units[:, :, 0] * CALPHA_STEP
+    alpha = torch.cumsum(torch.cat([torch.zeros_like(steps[:1]), steps[:-1]]), dim=0)
+    carbon = alpha + units @ alpha.new_tensor(CARBON)
+    nitrogen = torch.cat([alpha[:1] + units[:1] @ alpha.new_tensor(FIRST_NITROGEN), alpha[:-1] + units[:-1] @ alpha.new_tensor(NITROGEN)])
+    return torch.stack([nitrogen, alpha, carbon], dim=1)
+
+
+def frames(backbone: torch.Tensor) -> torch.Tensor:
+    """Right-handed frames `(residues, 3, 3)`, axes as columns, from N, C-alpha, C `(residues, 3, 3)`."""
+    nitrogen, alpha, carbon = backbone.unbind(dim=1)
+    return rotations(torch.cat([carbon - alpha, nitrogen - alpha], dim=-1))
+
+
+def frame_aligned_error(
+    prediction: torch.Tensor, reference: torch.Tensor, resolved: torch.Tensor, clamp: float = 30.0, max_frames: int = 128
+) -> torch.Tensor:
+    """Frame-aligned point error (Jumper et al., Nature 2021, supplement 1.9.2): mean distance, in units of 10 angstrom, of
+    all backbone atoms seen from the frame of each residue. Rigid motion does not change it; a mirror image does.
+
+    Args:
+        prediction: `(residues, 3, 3)` angstrom.
+        reference: `(residues, 3, 3)` angstrom.
+        resolved: `(residues,)` bool; other residues count neither as frames nor as points.
+        clamp: distances in angstrom above which an error grows no further.
+        max_frames: frames taken from a longer chain, evenly spread.
+    """
+    chosen = resolved.nonzero().squeeze(1)
+    eyes = chosen[:: max(1, -(-len(chosen) // max_frames))]
+    points_p, points_r = prediction[chosen].flatten(0, 1), reference[chosen].flatten(0, 1)
+    local_p = (points_p[None] - prediction[eyes, 1][:, None]) @ frames(prediction[eyes])
+    local_r = (points_r[None] - reference[eyes, 1][:, None]) @ frames(reference[eyes])
+    distance = torch.sqrt((local_p - local_r).square().sum(-1) + 1e-4)
+    return distance.clamp(max=clamp).mean() / 10.0

@@ -1,0 +1,164 @@
+"""Encoders: what a modality's processor made, to tokens of the backbone's width. All of them work on packed input."""
+
+import math
+
+import torch
+from torch import nn
+
+from .packing_multimed import positions_of
+
+
+def sinusoids(positions: torch.Tensor, size: int) -> torch.Tensor:
+    """Sine and cosine of `(tokens,)` positions at `size / 2` wavelengths from 2 pi to 10,000 x 2 pi: `(tokens, size)`."""
+    step = -math.log(10_000.0) / max(size // 2 - 1, 1)
+    rates = torch.exp(torch.arange(size // 2, device=positions.device, dtype=torch.float32) * step)
+    angles = positions.to(torch.float32)[:, None] * rates
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+class MultiMedPosition(nn.Module):
+    """Adds where a token stands, and lets the place scale the content: `x * (1 + gate(p)) + shift(p)`.
+
+    With the gate, "this nucleotide at this place" is linear in the token, which is what regulatory and splice signals
+    look like.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.gate = nn.Linear(config.hidden_size, config.hidden_size)
+        self.shift = nn.Linear(config.hidden_size, config.hidden_size)
+
+    def forward(self, tokens, positions):
+        place = sinusoids(positions, tokens.shape[-1]).to(tokens.dtype)
+        return tokens * (1 + self.gate(place)) + self.shift(place)
+
+
+def hide(tokens, probability, training):
+    """Zeroes whole tokens of `(tokens, hidden)` with `probability` while training; the others keep their scale."""
+    if not training or probability == 0:
+        return tokens
+    keep = torch.rand(tokens.shape[0], 1, device=tokens.device) >= probability
+    return tokens * keep.to(tokens.dtype)
+
+
+class MultiMedTextEncoder(nn.Module):
+    """Token ids to tokens."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.input_dropout = config.input_dropout
+        self.embedding = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.position = MultiMedPosition(config)
+
+    def forward(self, input_ids, lengths):
+        """`input_ids` `(tokens,)` of all texts end to end, `lengths` `(texts,)`; gives `(tokens, hidden)`, `(texts,)`."""
+        tokens = hide(self.embedding(input_ids), self.input_dropout, self.training)
+        return self.position(tokens, positions_of(lengths)), lengths
+
+
+class MultiMedSequenceEncoder(nn.Module):
+    """Letters of an alphabet to tokens that each see a window of letters, `stride` apart.
+
+    Up to `places` letters from the start, a token also knows which letter stands at which place: measured constructs are
+    aligned, and what a mutation does there is first of all a sum over places.
+    """
+
+    def __init__(self, config, letters, window, stride, places=0):
+        super().__init__()
+        self.letters, self.window, self.stride, self.places = letters, window, stride, places
+        self.input_dropout = config.input_dropout
+        # One row per letter and place in the window; the last letter stands for "outside the sequence".
+        self.embedding = nn.EmbeddingBag((letters + 1) * window, config.hidden_size, mode="sum")
+        # One row per letter and place in the sequence; the last row, of zeros, stands for every place beyond.
+        rows = places * letters + 1
+        self.place = nn.EmbeddingBag(rows, config.hidden_size, mode="sum", padding_idx=rows - 1) if places else None
+        self.position = MultiMedPosition(config)
+
+    def forward(self, input_ids, lengths):
+        """`input_ids` `(letters,)` of all sequences end to end, `lengths` `(sequences,)`.
+
+        Returns `(tokens, hidden)` and tokens per sequence `(sequences,)`, ceil(length / stride) each.
+        """
+        counts = (lengths + self.stride - 1) // self.stride
+        positions = positions_of(counts)
+        start = torch.repeat_interleave(torch.cumsum(lengths, 0) - lengths, counts)
+        length = torch.repeat_interleave(lengths, counts)
+        offsets = torch.arange(self.window, device=input_ids.device)
+        middle = positions * self.stride + self.stride // 2
+        place = middle[:, None] + offsets - self.window // 2  # (tokens, window)
+        inside = (place >= 0) & (place < length[:, None])
+        letter = input_ids[(start[:, None] + place).clamp(0, len(input_ids) - 1)]
+        letter = torch.where(inside, letter, torch.full_like(letter, self.letters))
+        tokens = self.position(self.embedding(letter + offsets * (self.letters + 1)), positions)
+        if self.place is not None:
+            own = positions[:, None] * self.stride + torch.arange(self.stride, device=input_ids.device)
+            known = (own < length[:, None]) & (own < self.places)
+            letter = input_ids[(start[:, None] + own).clamp(max=len(input_ids) - 1)]
+            row = torch.where(known, own * self.letters + letter, torch.full_like(own, self.place.padding_idx))
+            tokens = tokens + self.place(row)
+        return hide(tokens, self.input_dropout, self.training), counts
+
+
+class MultiMedCellEncoder(nn.Module):
+    """Expressed genes and their values to a few tokens: each is a learned sum over genes, whatever their order."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.tokens, self.hidden = config.scrna_tokens, config.hidden_size
+        self.input_dropout = config.input_dropout
+        self.embedding = nn.EmbeddingBag(config.num_genes, self.tokens * self.hidden, mode="sum")
+        self.bias = nn.Parameter(torch.zeros(self.tokens, self.hidden))
+
+    def forward(self, gene_ids, values, lengths):
+        """`gene_ids` `(genes,)` and `values` `(genes,)` log1p counts per 10,000 of all cells end to end, `lengths` `(cells,)`."""
+        values = values.to(self.embedding.weight.dtype)
+        if self.training and self.input_dropout:
+            values = nn.functional.dropout(values, self.input_dropout)
+        pooled = self.embedding(gene_ids, torch.cumsum(lengths, 0) - lengths, per_sample_weights=values)
+        tokens = pooled.view(-1, self.tokens, self.hidden) + self.bias
+        return tokens.flatten(0, 1), torch.full_like(lengths, self.tokens)
+
+
+class MultiMedSignalEncoder(nn.Module):
+    """Patches of single EEG channels to tokens: wave form and log power spectrum, electrode position and time."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.patch, self.input_dropout = config.eeg_patch_size, config.input_dropout
+        self.projection = nn.Linear(2 * self.patch, config.hidden_size)
+        self.electrode = nn.Sequential(
+            nn.Linear(3, config.hidden_size), nn.GELU(), nn.Linear(config.hidden_size, config.hidden_size)
+        )
+        self.time = MultiMedPosition(config)
+
+    def forward(self, values, electrodes, times, lengths):
+        """Patches of all recordings end to end.
+
+        Args:
+            values: `(patches, eeg_patch_size)` in units of 20 microvolt.
+            electrodes: `(patches, 3)` position of the electrode on the unit sphere (right, front, up).
+            times: `(patches,)` index of the patch within its channel.
+            lengths: `(recordings,)` patches per recording, all channels together.
+        """
+        values = values.to(self.projection.weight.dtype)
+        spectrum = torch.fft.rfft(values.float() * torch.hann_window(self.patch, device=values.device))[:, 1:]
+        power = torch.log(spectrum.abs().square() / self.patch + 1e-3).to(values.dtype)
+        missing = 2 * self.patch - values.shape[1] - power.shape[1]
+        features = nn.functional.pad(torch.cat([values, power], dim=1), (0, missing))
+        tokens = self.projection(features) + self.electrode(electrodes.to(values.dtype))
+        return self.time(hide(tokens, self.input_dropout, self.training), times), lengths
+
+
+def build_encoder(name, config):
+    """The encoder of a modality."""
+    if name == "text":
+        return MultiMedTextEncoder(config)
+    if name == "eeg":
+        return MultiMedSignalEncoder(config)
+    if name == "genomics":
+        return MultiMedSequenceEncoder(
+            config, 5, config.genomics_window, config.genomics_stride, config.genomics_places
+        )
+    if name == "scrna":
+        return MultiMedCellEncoder(config)
+    return MultiMedSequenceEncoder(config, 21, config.protein_window, 1)

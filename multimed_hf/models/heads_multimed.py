@@ -1,0 +1,160 @@
+"""Heads: from a sample's vector, or a chain's residues, to the target of a task. Each knows its own loss."""
+
+import torch
+from torch import nn
+
+from .chain_multimed import build_chain, frame_aligned_error
+
+IGNORE = -100
+"""Label of a sample that a task does not ask; NaN does the same for regression."""
+
+
+class MultiMedClassHead(nn.Module):
+    """One of several labels. Logits `(batch, labels)`; labels `(batch,)` int64."""
+
+    def __init__(self, config, task):
+        super().__init__()
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.out = nn.Linear(config.hidden_size, len(task["labels"]))
+
+    def forward(self, pooled):
+        return self.out(self.dropout(pooled))
+
+    def loss(self, logits, labels):
+        """Cross-entropy of each sample `(batch,)`, zero where the label is absent."""
+        return nn.functional.cross_entropy(logits.float(), labels, ignore_index=IGNORE, reduction="none")
+
+
+class MultiMedLabelsHead(MultiMedClassHead):
+    """Any of several labels. Logits `(batch, labels)`; labels `(batch, labels)` float, 0, 1 or -100 for unknown."""
+
+    def loss(self, logits, labels):
+        """Binary cross-entropy of each sample, averaged over its known labels `(batch,)`."""
+        known = labels != IGNORE
+        each = nn.functional.binary_cross_entropy_with_logits(
+            logits.float(), labels.float().clamp(0, 1), reduction="none"
+        )
+        return (each * known).sum(1) / known.sum(1).clamp(min=1)
+
+
+class MultiMedOrdinalHead(nn.Module):
+    """Ordered labels by a cumulative link: P(y > k) = sigmoid(score - threshold_k), thresholds ascending (McCullagh, 1980).
+
+    Logits `(batch, labels)` are log probabilities; labels `(batch,)` int64.
+    """
+
+    def __init__(self, config, task):
+        super().__init__()
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.out = nn.Linear(config.hidden_size, 1, bias=False)
+        # First threshold, then the logs of the distances to the next ones; initial weights give evenly spread thresholds.
+        self.thresholds = nn.Linear(1, len(task["labels"]) - 1, bias=True)
+
+    def forward(self, pooled):
+        raw = self.thresholds.bias + self.thresholds.weight[:, 0]
+        steps = torch.cat([raw[:1], nn.functional.softplus(raw[1:] + 0.5)])
+        thresholds = torch.cumsum(steps, 0) - steps[1:].sum() / 2
+        score = self.out(self.dropout(pooled)).float()
+        above = torch.sigmoid(score - thresholds.float())
+        edge = torch.ones_like(above[:, :1])
+        below = torch.cat([edge, above], 1) - torch.cat([above, edge * 0], 1)
+        return torch.log(below.clamp(min=1e-8))
+
+    def loss(self, logits, labels):
+        """Negative log likelihood of each sample `(batch,)`."""
+        return nn.functional.nll_loss(logits.float(), labels, ignore_index=IGNORE, reduction="none")
+
+
+class MultiMedRegressionHead(nn.Module):
+    """A vector of numbers, in the units of the data. Logits and labels `(batch, targets)`, NaN where not measured.
+
+    Mean and scale of the training targets are kept with the weights: set them with
+    `model.set_target_statistics(name, mean, scale)`.
+    """
+
+    def __init__(self, config, task):
+        super().__init__()
+        size = int(task["num_targets"])
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.out = nn.Linear(config.hidden_size, size)
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("scale", torch.ones(size))
+
+    def forward(self, pooled):
+        return self.out(self.dropout(pooled)).float() * self.scale.float() + self.mean.float()
+
+    def loss(self, logits, labels):
+        """Squared error in units of the training variance, averaged over the measured targets of each sample `(batch,)`."""
+        known = ~torch.isnan(labels)
+        error = (logits - torch.where(known, labels, logits).float()) / self.scale.float()
+        return error.square().sum(1) / known.sum(1).clamp(min=1)
+
+
+class MultiMedStructureHead(nn.Module):
+    """Backbones of chains. Logits `(residues, 3, 3)`, N, C-alpha and C in angstrom, all chains end to end; labels
+    `{"backbone": (residues, 3, 3), "resolved": (residues,)}` in the same order."""
+
+    def __init__(self, config, task):
+        super().__init__()
+        self.mix = nn.Linear(config.hidden_size, config.hidden_size)
+        self.out = nn.Linear(config.hidden_size, 6)
+
+    def forward(self, residues, lengths):
+        """`residues` `(residues, hidden)`, `lengths` `(chains,)`."""
+        six = self.out(nn.functional.gelu(self.mix(residues))).float()
+        chains = [build_chain(part) for part in torch.split(six, lengths.tolist())]
+        return torch.cat(chains)
+
+    def loss(self, logits, labels, lengths):
+        """Frame-aligned point error of each chain `(chains,)`; zero for chains with fewer than 4 resolved residues."""
+        sizes = lengths.tolist()
+        parts = zip(
+            *(torch.split(part, sizes) for part in (logits, labels["backbone"], labels["resolved"])), strict=True
+        )
+        losses = [
+            frame_aligned_error(prediction, reference.float(), resolved)
+            if int(resolved.sum()) >= 4
+            else prediction.sum() * 0.0
+            for prediction, reference, resolved in parts
+        ]
+        return torch.stack(losses)
+
+
+class MultiMedAnswerHead(nn.Module):
+    """The best of each sample's candidate answers. Logits `(batch, most candidates)`, the lowest float where a sample has
+    fewer; labels `(batch,)` int64 index of the right candidate."""
+
+    def __init__(self, config, task):
+        super().__init__()
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.query = nn.Linear(config.hidden_size, config.hidden_size)
+        self.key = nn.Linear(config.hidden_size, config.hidden_size)
+
+    def forward(self, pooled, candidates, index):
+        """`candidates` `(distinct candidates, hidden)`, `index` `(batch, most candidates)` into them, -1 for none."""
+        scores = self.query(self.dropout(pooled)) @ self.key(candidates).T / pooled.shape[-1] ** 0.5
+        chosen = scores.float().gather(1, index.clamp(min=0))
+        return chosen.masked_fill(index < 0, torch.finfo(torch.float32).min)
+
+    def loss(self, logits, labels):
+        """Cross-entropy over the candidates of each sample `(batch,)`."""
+        return nn.functional.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="none")
+
+
+HEADS = {
+    "single_label": MultiMedClassHead,
+    "multi_label": MultiMedLabelsHead,
+    "ordinal": MultiMedOrdinalHead,
+    "regression": MultiMedRegressionHead,
+    "structure": MultiMedStructureHead,
+    "answer": MultiMedAnswerHead,
+}
+
+
+def is_present(kind, labels):
+    """Which samples `(batch,)` or, for structures, which chains ask this task; `labels` as the head of `kind` takes them."""
+    if kind == "regression":
+        return (~torch.isnan(labels)).any(1)
+    if kind == "multi_label":
+        return (labels != IGNORE).any(1)
+    return labels != IGNORE

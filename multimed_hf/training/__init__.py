@@ -1,0 +1,1 @@
+"""Fine-tuning of one model on a mixture of tasks."""

@@ -1,0 +1,376 @@
+"""Fine-tuning one model on all tasks of some subsets, by `transformers.Trainer`."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import __version__
+from ..data.build import GENES_NAME, load_genes
+from ..data.heads import Head, heads_in
+from ..data.manifest import Manifest
+from ..data.samples import MultiMedCollator, SampleDataset
+from ..subsets import get_subset
+from .checkpoint import BASE_NAME, Parts, alignment, extended_model, heads_of_model, new_model
+from .fewshot import support
+from .genes import AlignedSamples, GeneAlignment
+from .mixture import mixture_indices
+from .runs import Run
+from .targets import labelled_rows, target_statistics
+
+if TYPE_CHECKING:
+    from transformers import Trainer, TrainingArguments
+
+LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "fc1", "fc2")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    Attributes:
+        epochs: passes over the mixture, see `mixture_indices`.
+        max_steps: steps to take instead of `epochs`; -1 for none.
+        batch_size: samples a step and process.
+        learning_rate: highest learning rate of AdamW, reached after the warm-up; it then falls to 0 as a cosine.
+        weight_decay: decoupled weight decay of matrices; vectors (biases, norms) have none.
+        warmup: share of the steps over which the learning rate rises.
+        max_grad_norm: gradients with a larger norm are scaled down to it.
+        mixture: exponent of the task mixture: 1 as the data are, 0 the same share for every head.
+        select: "last" keeps the weights of the last step, "best" those of the epoch with the lowest loss on the
+            validation splits.
+        save_steps: steps between two states from which a run can be taken up again; with "best" it is one an epoch.
+        vocab_size: the most entries of the tokenizer of a new model.
+        lora_rank: rank of LoRA matrices.
+        lora_alpha: their scale, times the rank.
+        lora_dropout: dropout on their input.
+        num_workers: processes that prepare batches; 0 for none.
+        config: what `MultiMedConfig` should hold instead of its defaults; with a start checkpoint only dropout rates.
+    """
+
+    epochs: float = 10.0
+    max_steps: int = -1
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+    max_grad_norm: float = 1.0
+    mixture: float = 0.5
+    select: str = "last"
+    save_steps: int = 500
+    vocab_size: int = 8192
+    lora_rank: int = 8
+    lora_alpha: int = 16
+    lora_dropout: float = 0.0
+    num_workers: int = 0
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.select not in ("last", "best"):
+            raise ValueError(f"Expected select to be 'last' or 'best', got {self.select!r}.")
+        if self.epochs <= 0 or self.batch_size < 1 or self.save_steps < 1 or self.learning_rate <= 0:
+            raise ValueError(
+                "Expected epochs and learning_rate above 0, batch_size and save_steps of at least 1, got "
+                f"{self.epochs}, {self.learning_rate}, {self.batch_size}, {self.save_steps}."
+            )
+        if not 0 <= self.warmup < 1:
+            raise ValueError(f"Expected warmup to be a share from 0 to below 1, got {self.warmup}.")
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What a training did.
+
+    Attributes:
+        checkpoint: folder of the model, or of the LoRA adapter, and of the processor.
+        heads: names of the heads that were trained.
+        new_heads: those of them that the start checkpoint did not have.
+        seconds: time spent in training since it was last started.
+        steps: optimizer steps.
+        validation_loss: mean loss on the validation splits, None without any.
+    """
+
+    checkpoint: Path
+    heads: list[str]
+    new_heads: list[str]
+    seconds: float
+    steps: int
+    validation_loss: float | None = None
+
+
+def fit(
+    data: str | os.PathLike[str] = "multimed",
+    subsets: Sequence[str] | None = None,
+    output_dir: str | os.PathLike[str] = "runs/train",
+    *,
+    start: str | os.PathLike[str] | None = None,
+    lora: bool = False,
+    shots: int | None = None,
+    seed: int = 0,
+    settings: Settings | None = None,
+    resume: bool = True,
+    progress: bool = True,
+    **overrides: Any,
+) -> FitReport:
+    """Trains one model on the train splits of built subsets.
+
+    Writes `checkpoint/` (weights as safetensors, processor; with `lora` the adapter, its base beside it in `base/`) and
+    `training.json` (data fingerprints, sources, seed, settings) into `output_dir`, and while it runs `checkpoint-<step>/`,
+    from which the same call goes on after an interruption. A finished run is not repeated. Works under `torchrun` and
+    `accelerate launch`, where every process calls this function.
+
+    Args:
+        data: folder that `multimed build` wrote.
+        subsets: names; None for all in the folder.
+        output_dir: folder of the run.
+        start: checkpoint to start from, a folder or a model of the Hub; None for random weights.
+        lora: train low-rank adapters and heads only; needs `start`.
+        shots: groups a class to train on, drawn by `seed`; None for all rows. Validation splits are then left alone.
+        seed: seed of weights, order, dropout and supports.
+        settings: how to train; None for the defaults.
+        resume: take up what `output_dir` holds; False removes an earlier run and starts over.
+        progress: whether to show bars.
+        **overrides: fields of `Settings` to replace, as in `fit(epochs=3)`.
+
+    Raises:
+        UnknownNameError: no subset has this name.
+        ValueError: subsets that are not built, a folder that holds a run with other data or settings, a start checkpoint
+            that does not fit, or arguments that contradict each other.
+        FileNotFoundError: no built data, or no checkpoint at `start`.
+        OSError: `output_dir` cannot be written.
+    """
+    settings = replace(settings or Settings(), **overrides)
+    if lora and start is None:
+        raise ValueError("LoRA adapts a trained model: give start, the checkpoint to adapt.")
+    if shots is not None and settings.select == "best":
+        raise ValueError("A few-shot run sees its support only: give select='last', not 'best'.")
+    folder = Path(data)
+    manifest = check_data(folder, subsets)
+    arguments = training_arguments(Path(output_dir), settings, seed, progress)
+    run = Run(
+        Path(output_dir),
+        {
+            "version": __version__,
+            "data": {name: record.fingerprint for name, record in manifest.subsets.items()},
+            "sources": {name: list(record.sources) for name, record in manifest.subsets.items()},
+            "start": None if start is None else str(start),
+            "lora": lora,
+            "shots": shots,
+            "seed": seed,
+            "processes": arguments.world_size,
+            "settings": asdict(settings),
+        },
+    )
+    # The first process tidies the folder; the others then find what it left.
+    with arguments.main_process_first(local=False):
+        finished = run.open(resume)
+    if finished:
+        return FitReport(run.checkpoint, **finished)
+
+    train, validation = _load(folder, list(manifest.subsets))
+    if shots is not None:
+        train, validation = support(train, shots, seed), []
+    if settings.select == "best" and not validation:
+        raise ValueError(f"select='best' needs a validation split, and none of {', '.join(manifest.subsets)} has one.")
+    heads = heads_in({subset: [part] for subset, part in train})
+    symbols = {
+        name: load_genes(folder, name)
+        for name, record in manifest.subsets.items()
+        if f"{name}/{GENES_NAME}" in record.files
+    }
+    from transformers import set_seed
+
+    set_seed(seed)
+    new = [head.name for head in heads]
+    if start is None:
+        model, processor = new_model(train, heads, symbols, settings.vocab_size, settings.config)
+    else:
+        model, processor, new = extended_model(start, train, heads, symbols, settings.config)
+    genes = alignment(model.config, processor, symbols)
+    _warn_of_unknown(genes, train)
+    heads = heads_of_model(heads, model.config)
+    statistics = target_statistics(train, [head for head in heads if head.name in new], genes)
+    for name, (mean, scale) in statistics.items():
+        model.set_target_statistics(name, mean, scale)
+
+    wrapped = _with_lora(model, processor, settings, run, arguments) if lora else model
+    trainer = _trainer(wrapped, processor, heads, genes, train, validation, arguments, settings, seed)
+    begin = time.monotonic()
+    trainer.train(resume_from_checkpoint=run.newest_state(arguments.world_size))
+    seconds = time.monotonic() - begin
+    loss = trainer.evaluate()["eval_loss"] if validation else None
+    report = {
+        "heads": [head.name for head in heads],
+        "new_heads": new,
+        "seconds": seconds,
+        "steps": trainer.state.global_step,
+        "validation_loss": loss,
+    }
+    with arguments.main_process_first(local=False):
+        if arguments.should_save:
+            run.finish(report, wrapped, processor)
+    return FitReport(run.checkpoint, **report)
+
+
+def check_data(folder: Path, subsets: Sequence[str] | None) -> Manifest:
+    """The part of the manifest of a built folder that `subsets` names, after a look whether it is whole.
+
+    Raises:
+        UnknownNameError: no subset has this name.
+        ValueError: a subset that is not built, or whose files are not as they were built.
+        FileNotFoundError: `folder` holds no manifest.
+    """
+    names = None if subsets is None else [get_subset(name).name for name in subsets]
+    manifest = Manifest.read(folder)
+    chosen = list(manifest.subsets) if not names else list(dict.fromkeys(names))
+    for name in chosen:
+        if name not in manifest.subsets:
+            built = ", ".join(manifest.subsets) or "nothing"
+            raise ValueError(f"Subset {name!r} is not in {folder}, which holds {built}: run multimed build {name} first.")
+        # Sizes only: hashing all files, as `multimed_hf.data.manifest.verify` does, may take longer than training.
+        for path, record in manifest.subsets[name].files.items():
+            size = (folder / path).stat().st_size if (folder / path).is_file() else None
+            if size != record.size:
+                found = "no file" if size is None else f"{size} bytes"
+                raise ValueError(f"Expected {record.size} bytes in {folder / path}, found {found}: build {name} again.")
+    if not chosen:
+        raise ValueError(f"Expected subsets in {folder}, found none: run multimed build first.")
+    return Manifest({name: manifest.subsets[name] for name in chosen})
+
+
+def training_arguments(output_dir: Path, settings: Settings, seed: int, progress: bool) -> TrainingArguments:
+    """Arguments for a plain `Trainer` on packed batches of many tasks."""
+    import torch
+    from transformers import TrainingArguments
+
+    best = settings.select == "best"
+    cuda = torch.cuda.is_available()
+    arguments = TrainingArguments(
+        output_dir=str(output_dir),
+        num_train_epochs=settings.epochs,
+        max_steps=settings.max_steps,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        warmup_steps=settings.warmup,
+        lr_scheduler_type="cosine",
+        max_grad_norm=settings.max_grad_norm,
+        bf16=cuda and torch.cuda.is_bf16_supported(),
+        seed=seed,
+        data_seed=seed,
+        # Batches are nested dicts made by the collator; only the loss is wanted from evaluation.
+        remove_unused_columns=False,
+        label_names=["labels"],
+        prediction_loss_only=True,
+        logging_strategy="epoch",
+        eval_strategy="epoch" if best else "no",
+        save_strategy="epoch" if best else "steps",
+        save_steps=settings.save_steps,
+        save_total_limit=1,
+        load_best_model_at_end=best,
+        dataloader_num_workers=settings.num_workers,
+        dataloader_pin_memory=cuda,
+        # A batch without some modality leaves its encoder without gradients.
+        ddp_find_unused_parameters=True,
+        disable_tqdm=not progress,
+        report_to="none",
+    )
+    # Several GPUs in one process would mean nn.DataParallel, which cuts every tensor of a packed batch into equal pieces,
+    # whatever sample they belong to. One GPU is used instead; `torchrun` uses them all, a process each.
+    if arguments.n_gpu > 1:
+        warnings.warn(
+            f"Using 1 of {arguments.n_gpu} GPUs: start one process a GPU with torchrun to use all.", stacklevel=3
+        )
+        arguments._n_gpu = 1
+    return arguments
+
+
+def _load(folder: Path, subsets: Sequence[str]) -> tuple[Parts, Parts]:
+    """Train and validation splits of the subsets that have them."""
+    from datasets import load_dataset
+
+    loaded = {name: load_dataset(str(folder), name) for name in subsets}
+    train, validation = (
+        [(name, splits[split]) for name, splits in loaded.items() if split in splits] for split in ("train", "validation")
+    )
+    return train, validation
+
+
+def _trainer(
+    model: Any,
+    processor: Any,
+    heads: Sequence[Head],
+    genes: GeneAlignment,
+    train: Parts,
+    validation: Parts,
+    arguments: TrainingArguments,
+    settings: Settings,
+    seed: int,
+) -> Trainer:
+    from torch.utils.data import Subset
+    from transformers import PrinterCallback, Trainer
+
+    known = {head.name for head in heads}
+    asked = [row.head for subset, part in train for row in labelled_rows(subset, part)]
+    mixture = mixture_indices(asked, settings.mixture, seed)
+    held_out = None
+    if validation:
+        asked = [row.head for subset, part in validation for row in labelled_rows(subset, part)]
+        held_out = Subset(
+            AlignedSamples(SampleDataset(validation), genes), [i for i, head in enumerate(asked) if head in known]
+        )
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        data_collator=MultiMedCollator(processor, heads),
+        train_dataset=Subset(AlignedSamples(SampleDataset(train), genes), mixture),
+        eval_dataset=held_out,
+        processing_class=processor,
+    )
+    # Without bars, Trainer would print its log instead.
+    trainer.remove_callback(PrinterCallback)
+    optimizer, options = Trainer.get_optimizer_cls_and_kwargs(arguments)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    matrices, vectors = ([part for part in trained if (part.ndim > 1) is wide] for wide in (True, False))
+    trainer.optimizer = optimizer(
+        [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}], **options
+    )
+    return trainer
+
+
+def _with_lora(model: Any, processor: Any, settings: Settings, run: Run, arguments: TrainingArguments) -> Any:
+    """The model with adapters; its base, new heads included, is saved for whoever loads the adapter."""
+    from peft import LoraConfig, get_peft_model
+
+    base = run.folder / BASE_NAME
+    waiting: AbstractContextManager[Any] = arguments.main_process_first(local=False)
+    with waiting:
+        if arguments.should_save:
+            model.save_pretrained(base)
+            processor.save_pretrained(base)
+    model.name_or_path = str(base.resolve())
+    lora = LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        target_modules=list(LORA_TARGETS),
+        modules_to_save=["heads"],
+    )
+    return get_peft_model(model, lora)
+
+
+def _warn_of_unknown(genes: GeneAlignment, train: Parts) -> None:
+    for subset, data in train:
+        if subset in genes.subsets and any(data["has_scrna"][:]) and (unknown := genes.unknown(subset)):
+            warnings.warn(
+                f"{len(unknown)} of {len(genes.subsets[subset])} genes of {subset} are unknown to the start checkpoint "
+                f"({', '.join(unknown[:5])}, ...): left out of the input.",
+                stacklevel=3,
+            )

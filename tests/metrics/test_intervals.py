@@ -1,0 +1,108 @@
+"""Bootstrap intervals: of a known statistic, over groups, paired, and refused."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from multimed_hf.metrics import bootstrap, bootstrap_interval, paired_difference
+
+VALUES = np.random.default_rng(0).normal(size=400)
+
+
+def mean_of(values):
+    return lambda indices: float(values[indices].mean())
+
+
+def test_interval_of_a_mean_is_close_to_the_normal_one():
+    interval = bootstrap_interval(mean_of(VALUES), 400, resamples=4000, level=0.9, unit="cell")
+    half = norm.ppf(0.95) * VALUES.std() / 20
+    assert interval.low == pytest.approx(VALUES.mean() - half, abs=0.1 * half)
+    assert interval.high == pytest.approx(VALUES.mean() + half, abs=0.1 * half)
+    assert (interval.level, interval.groups, interval.resamples, interval.unit) == (0.9, 400, 4000, "cell")
+
+
+def test_rows_of_a_group_enter_together_and_as_often():
+    groups = np.repeat([f"p{i}" for i in range(30)], np.arange(1, 31))
+    generator = np.random.default_rng(1)
+    generator.shuffle(groups)
+    sizes = {group: (groups == group).sum() for group in groups}
+    drawn_sizes = []
+
+    def statistic(indices):
+        names, counts = np.unique(groups[indices], return_counts=True)
+        assert all(count % sizes[name] == 0 for name, count in zip(names, counts, strict=True))
+        assert sum(count // sizes[name] for name, count in zip(names, counts, strict=True)) == 30
+        for name in names:
+            assert len(set(indices[groups[indices] == name])) == sizes[name]
+        drawn_sizes.append(len(indices))
+        return 0.0
+
+    assert bootstrap(statistic, len(groups), groups, resamples=50).groups == 30
+    assert len(set(drawn_sizes)) > 1
+
+
+def test_identical_rows_in_a_group_add_no_certainty():
+    repeated = np.repeat(VALUES[:40], 10)
+    alone = bootstrap_interval(mean_of(VALUES[:40]), 40)
+    grouped = bootstrap_interval(mean_of(repeated), 400, groups=np.repeat(np.arange(40), 10))
+    rows = bootstrap_interval(mean_of(repeated), 400)
+    assert (grouped.low, grouped.high) == pytest.approx((alone.low, alone.high))
+    assert rows.high - rows.low < 0.5 * (grouped.high - grouped.low)
+
+
+def test_same_seed_same_interval():
+    first, again, other = (bootstrap_interval(mean_of(VALUES), 400, seed=seed) for seed in (3, 3, 4))
+    assert first == again != other
+
+
+def test_too_few_groups_give_no_interval_and_say_so():
+    drawn = bootstrap(mean_of(VALUES), 400, np.arange(400) % 19, unit="donor")
+    assert drawn.interval() is None
+    assert drawn.refusal == "19 groups (donor), fewer than the 20 an interval needs"
+    assert bootstrap_interval(mean_of(VALUES), 400, np.arange(400) % 19) is None
+    assert bootstrap_interval(mean_of(VALUES), 400, np.arange(400) % 19, minimum_groups=19) is not None
+
+
+def test_unit_is_row_or_group_where_none_is_named():
+    assert bootstrap_interval(mean_of(VALUES), 400).unit == "row"
+    assert bootstrap_interval(mean_of(VALUES), 400, np.arange(400)).unit == "group"
+
+
+@pytest.mark.parametrize(("undefined", "refused"), [(50, False), (51, True)])
+def test_undefined_resamples_are_counted(undefined, refused):
+    calls = iter(range(1000))
+    drawn = bootstrap(lambda _: np.nan if next(calls) < undefined else 1.0, 30)
+    if refused:
+        assert drawn.interval() is None
+        assert drawn.refusal.startswith("the score is undefined on 51 of 1000 resamples")
+    else:
+        assert drawn.interval().resamples == 950
+
+
+def test_paired_difference_cancels_what_both_share():
+    better = VALUES + 0.1 + 0.01 * np.random.default_rng(2).normal(size=400)
+    paired = paired_difference(mean_of(better), mean_of(VALUES), 400, unit="row")
+    assert paired.difference == pytest.approx(0.1, abs=0.01)
+    assert paired.interval.low > 0.09
+    assert paired.smallest_detectable == (paired.interval.high - paired.interval.low) / 2 < 0.01
+
+
+def test_paired_difference_with_too_few_groups_keeps_the_difference():
+    paired = paired_difference(mean_of(VALUES + 1), mean_of(VALUES), 400, np.zeros(400))
+    assert paired.difference == pytest.approx(1.0)
+    assert paired.interval is None and paired.smallest_detectable is None
+    assert "1 groups" in paired.refusal
+
+
+@pytest.mark.parametrize(
+    ("n", "kwargs", "message"),
+    [
+        (0, {}, "at least one row"),
+        (30, {"groups": ["a"]}, "a group for each of 30 rows, got 1"),
+        (30, {"resamples": 0}, "at least 1 resample, got 0"),
+        (30, {"level": 95}, r"level in \(0, 1\), got 95"),
+    ],
+)
+def test_bad_input_is_refused(n, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        bootstrap_interval(lambda indices: 0.0, n, **kwargs)

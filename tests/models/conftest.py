@@ -1,0 +1,142 @@
+"""What the tests of this folder share: tiny models, and random samples and labels of every modality and kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+GENES = [f"GENE{index}" for index in range(24)]
+CHANNELS = ["Fp1", "Fz", "C3", "Cz", "C4", "Oz"]
+WORDS = "no acute disease heart size is normal lungs clear yes maybe pleural effusion seen the question".split()
+RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
+
+TASKS: dict[str, dict[str, Any]] = {
+    "single_label": {"name": "cell_type/ten", "kind": "single_label", "labels": ["a", "b", "c"]},
+    "multi_label": {"name": "findings/openi", "kind": "multi_label", "labels": ["x", "y", "z", "w"]},
+    "ordinal": {"name": "grade/five", "kind": "ordinal", "labels": ["0", "1", "2", "3", "4"]},
+    "regression": {"name": "expression/pbmc", "kind": "regression", "num_targets": 3},
+    "structure": {"name": "structure/backbone", "kind": "structure"},
+    "answer": {"name": "question/pubmedqa", "kind": "answer"},
+}
+
+
+class ModelTester:
+    """Makes tiny configurations, models, samples, batches and labels; all random numbers come from the seeds given."""
+
+    def __init__(self, tokenizer: Any, processor: Any) -> None:
+        self.tokenizer, self.processor = tokenizer, processor
+        self.tasks = TASKS
+
+    def config(self, modalities: list[str] | None = None, kinds: Any = tuple(TASKS), **overrides: Any) -> Any:
+        """A configuration of two narrow layers without dropout, with one head per kind that the modalities allow."""
+        from multimed_hf.models import MultiMedConfig
+        from multimed_hf.models.configuration_multimed import MODALITIES
+
+        modalities = modalities or MODALITIES
+        needs = {"structure": "protein", "answer": "text"}
+        tiny: dict[str, Any] = {
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "intermediate_size": 48,
+            "hidden_dropout": 0.0,
+            "input_dropout": 0.0,
+            "head_dropout": 0.0,
+            # Wide enough that what is wrongly mixed in shows in the outputs.
+            "initializer_range": 0.15,
+            "vocab_size": len(self.tokenizer),
+            "num_genes": len(GENES),
+            "tasks": [TASKS[kind] for kind in kinds if needs.get(kind, modalities[0]) in modalities],
+        }
+        return MultiMedConfig(modalities=modalities, **{**tiny, **overrides})
+
+    def model(self, config: Any = None, seed: int = 0) -> Any:
+        """A model in evaluation mode whose biases and norms differ from their initial zeros and ones."""
+        import torch
+
+        from multimed_hf.models import MultiMedForMultitask
+
+        torch.manual_seed(seed)
+        model = MultiMedForMultitask(self.config() if config is None else config)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.dim() == 1:
+                    parameter.add_(0.05 * torch.randn_like(parameter))
+        return model.eval()
+
+    def sample(self, rng: np.random.Generator, modalities: Any) -> dict[str, Any]:
+        """One raw sample: modality to what the processor takes."""
+        return {name: getattr(self, f"_{name}")(rng) for name in modalities}
+
+    def samples(self, modalities: list[str], seed: int = 0) -> list[dict[str, Any]]:
+        """A sample with all `modalities`, one with each alone, and two more with all."""
+        rng = np.random.default_rng(seed)
+        return [self.sample(rng, each) for each in ([modalities] + [[name] for name in modalities] + [modalities] * 2)]
+
+    def batch(self, samples: list[dict[str, Any]], choices: Any = None) -> dict[str, Any]:
+        """The packed batch of raw samples."""
+        names = dict.fromkeys(name for sample in samples for name in sample)
+        columns = {name: [sample.get(name) for sample in samples] for name in names}
+        return dict(self.processor(**columns, choices=choices))
+
+    def choices(self, samples: list[dict[str, Any]]) -> list[list[str]]:
+        """Two or three candidate answers for every sample."""
+        return [["yes", "no", "maybe"][: 2 + index % 2] for index in range(len(samples))]
+
+    def labels(self, config: Any, samples: list[dict[str, Any]], seed: int = 0) -> dict[str, Any]:
+        """Labels of every head for every sample."""
+        import torch
+
+        rng = np.random.default_rng(seed)
+        size, residues = len(samples), sum(len(sample.get("protein", "")) for sample in samples)
+        made: dict[str, Any] = {}
+        for task in config.tasks:
+            count = len(task.get("labels", "12"))
+            if task["kind"] == "multi_label":
+                label: Any = torch.from_numpy(rng.integers(0, 2, (size, count)).astype(np.float32))
+            elif task["kind"] == "regression":
+                label = torch.from_numpy(rng.normal(size=(size, task["num_targets"])).astype(np.float32))
+            elif task["kind"] == "structure":
+                walk = np.cumsum(rng.normal(size=(residues, 3, 3)) * 2, axis=0).astype(np.float32)
+                label = {"backbone": torch.from_numpy(walk), "resolved": torch.ones(residues, dtype=torch.bool)}
+            else:
+                label = torch.from_numpy(rng.integers(0, count, size))
+            made[task["name"]] = label
+        return made
+
+    def _text(self, rng: np.random.Generator) -> Any:
+        first, second = (" ".join(rng.choice(WORDS, size=rng.integers(1, 9))) for _ in range(2))
+        return (first, second) if rng.random() < 0.3 else first
+
+    def _eeg(self, rng: np.random.Generator) -> dict[str, Any]:
+        channels = list(rng.choice(CHANNELS, size=rng.integers(1, 5), replace=False))
+        signal = rng.normal(size=(len(channels), rng.integers(20, 200))) * 20
+        return {"signal": signal, "channels": channels, "sampling_rate": float(rng.choice([128.0, 160.0]))}
+
+    def _genomics(self, rng: np.random.Generator) -> str:
+        return "".join(rng.choice(list("ACGTN"), size=rng.integers(1, 40)))
+
+    def _scrna(self, rng: np.random.Generator) -> dict[str, Any]:
+        genes = rng.choice(GENES, size=rng.integers(1, len(GENES)), replace=False)
+        return {"genes": list(genes), "values": rng.exponential(size=len(genes))}
+
+    def _protein(self, rng: np.random.Generator) -> str:
+        return "".join(rng.choice(list(RESIDUES), size=rng.integers(5, 14)))
+
+
+@pytest.fixture(scope="session")
+def tester() -> ModelTester:
+    """The maker of tiny models and samples."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    from multimed_hf.models import MultiMedCellFeatureExtractor, MultiMedProcessor
+
+    vocabulary = {word: index for index, word in enumerate(["[PAD]", "[UNK]", *WORDS])}
+    words = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    words.normalizer = normalizers.Lowercase()
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]", pad_token="[PAD]")
+    processor = MultiMedProcessor(tokenizer, scrna_feature_extractor=MultiMedCellFeatureExtractor(GENES))
+    return ModelTester(tokenizer, processor)

@@ -1,0 +1,226 @@
+"""What every model of transformers promises, for each modality alone, each kind of head alone, and all together."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModel
+
+from multimed_hf.models import MultiMedForMultitask, MultiMedModel
+from multimed_hf.models.configuration_multimed import KINDS, MODALITIES
+
+CASES = {
+    **{f"only-{name}": ([name], KINDS) for name in MODALITIES},
+    **{f"head-{kind}": (MODALITIES, [kind]) for kind in KINDS},
+    "all": (MODALITIES, KINDS),
+    "other-order": (MODALITIES[::-1], KINDS[::-1]),
+}
+
+
+def assert_equal_outputs(one, other, tolerance=0.0):
+    assert one.logits.keys() == other.logits.keys()
+    for name, logits in one.logits.items():
+        torch.testing.assert_close(other.logits[name], logits, atol=tolerance, rtol=tolerance, msg=lambda m: f"{name}: {m}")
+    torch.testing.assert_close(other.pooler_output, one.pooler_output, atol=tolerance, rtol=tolerance)
+
+
+def assert_equal_states(one, other):
+    one, other = one.state_dict(), other.state_dict()
+    assert one.keys() == other.keys()
+    different = [name for name in one if not torch.equal(one[name], other[name])]
+    assert not different
+
+
+def gradients(model, case):
+    model.zero_grad()
+    model(**case.batch, labels=case.labels).loss.backward()
+    return {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
+
+
+@pytest.fixture(scope="module", params=CASES.values(), ids=CASES.keys())
+def case(request, tester):
+    """A configuration and a batch that uses all of its modalities and heads."""
+    modalities, kinds = request.param
+    config = tester.config(modalities, kinds)
+    heads = [task["kind"] for task in config.tasks]
+    samples = tester.samples(modalities)
+    batch = tester.batch(samples, tester.choices(samples) if "answer" in heads else None)
+    model = tester.model(config)
+    if "regression" in heads:
+        model.set_target_statistics("expression/pbmc", [1.0, -2.0, 3.0], [0.5, 1.0, 2.0])
+    return SimpleNamespace(
+        config=config, batch=batch, labels=tester.labels(config, samples), make=tester.model, model=model
+    )
+
+
+@torch.no_grad()
+def test_logits_of_every_head_are_finite(case):
+    output = case.model(**case.batch, labels=case.labels)
+    assert list(output.logits) == [task["name"] for task in case.config.tasks]
+    assert list(output.losses) == [task["name"] for task in case.config.tasks]
+    assert all(torch.isfinite(logits).all() for logits in output.logits.values())
+    assert output.loss.shape == () and torch.isfinite(output.loss)
+    assert output.pooler_output.shape == (len(case.batch["sample_ids"]), case.config.hidden_size)
+
+
+@torch.no_grad()
+def test_saved_model_is_loaded_as_it_was(case, tmp_path):
+    case.model.save_pretrained(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
+    loaded = AutoModel.from_pretrained(tmp_path)
+    assert type(loaded) is MultiMedForMultitask and not loaded.training
+    # Buffers and parameters: nothing was initialised over what had been loaded.
+    assert_equal_states(case.model, loaded)
+    assert_equal_outputs(case.model(**case.batch), loaded(**case.batch))
+
+
+@torch.no_grad()
+def test_shards_and_device_map(case, tmp_path):
+    case.model.save_pretrained(tmp_path, max_shard_size="40KB")
+    assert len(list(tmp_path.glob("model-*.safetensors"))) > 1
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".safetensors"}
+    loaded = AutoModel.from_pretrained(tmp_path, device_map="cpu")
+    assert_equal_states(case.model, loaded)
+    assert_equal_outputs(case.model(**case.batch), loaded(**case.batch))
+
+
+def test_config_keeps_orders(case, tmp_path):
+    case.config.save_pretrained(tmp_path)
+    loaded = AutoConfig.from_pretrained(tmp_path)
+    assert type(loaded) is type(case.config)
+    assert loaded.modalities == case.config.modalities
+    assert loaded.tasks == case.config.tasks
+    assert loaded.to_diff_dict() == case.config.to_diff_dict()
+
+
+def test_base_model_exchanges_weights_with_the_full_one(case, tmp_path):
+    case.model.save_pretrained(tmp_path / "full")
+    base, report = MultiMedModel.from_pretrained(tmp_path / "full", output_loading_info=True)
+    assert not report["missing_keys"]
+    assert_equal_states(case.model.multimed, base)
+    base.save_pretrained(tmp_path / "base")
+    full, report = MultiMedForMultitask.from_pretrained(tmp_path / "base", output_loading_info=True)
+    assert all(name.startswith("heads.") for name in report["missing_keys"])
+    assert_equal_states(case.model.multimed, full.multimed)
+
+
+def test_new_heads_on_an_old_checkpoint_start_small(case, tester, tmp_path):
+    case.model.save_pretrained(tmp_path)
+    new = [{**task, "name": f"new/{task['kind']}"} for task in tester.config(case.config.modalities).tasks]
+    config = tester.config(case.config.modalities, tasks=new[:3] + case.config.tasks + new[3:])
+    # Memory that is handed out again holds what was written there: garbage, if a buffer were left as it was allocated.
+    for size in (1, 3, 5, 32):
+        del [torch.full((size,), 1e9) for _ in range(500)][:]
+    loaded = AutoModel.from_pretrained(tmp_path, config=config)
+    old = case.model.state_dict()
+    for name, value in loaded.state_dict().items():
+        if name in old:
+            assert torch.equal(value, old[name]), name
+        elif name.endswith(".scale"):
+            assert torch.equal(value, torch.ones_like(value)), name
+        else:
+            assert name.startswith("heads.tasks.new/")
+            assert torch.isfinite(value).all() and value.abs().max() < 10 * config.initializer_range, name
+            assert value.abs().max() > 0 or name.endswith(("bias", "mean")), name
+
+
+def test_forward_in_bfloat16(case, tmp_path):
+    case.model.save_pretrained(tmp_path)
+    loaded = AutoModel.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    assert {parameter.dtype for parameter in loaded.parameters()} == {torch.bfloat16}
+    output, exact = loaded(**case.batch, labels=case.labels), case.model(**case.batch, labels=case.labels)
+    assert output.loss.dtype == torch.float32
+    torch.testing.assert_close(output.loss, exact.loss, atol=0.05, rtol=0.1)
+    for name, logits in output.logits.items():
+        assert logits.shape == exact.logits[name].shape and torch.isfinite(logits).all()
+    output.loss.backward()
+    assert all(torch.isfinite(each.grad).all() for each in loaded.parameters() if each.grad is not None)
+
+
+def test_dropout_is_the_only_randomness(case):
+    drop = {"hidden_dropout": 0.2, "input_dropout": 0.2, "head_dropout": 0.2, "attention_dropout": 0.2}
+    config = type(case.config)(**{**case.config.to_dict(), **drop})
+    model, same = case.make(config).train(), case.make(config).train()
+    assert_equal_states(model, same)
+    losses = []
+    for each, seed in ((model, 1), (same, 1), (model, 2)):
+        torch.manual_seed(seed)
+        losses.append(each(**case.batch, labels=case.labels).loss.item())
+    assert losses[0] == losses[1] != losses[2]
+    model.eval()
+    assert_equal_outputs(model(**case.batch), model(**case.batch))
+
+
+def test_gradient_checkpointing_changes_no_gradient(case):
+    config = type(case.config)(**{**case.config.to_dict(), "hidden_dropout": 0.2})
+    calls, found = [], []
+    for checkpointing in (False, True):
+        model = case.make(config).train()
+        if checkpointing:
+            model.activation_checkpointing_enable()
+        model.multimed.layers[0].mlp.register_forward_hook(lambda *_: calls.append(checkpointing))
+        torch.manual_seed(0)
+        found.append(gradients(model, case))
+    # Candidate answers are a second pass; each pass is done again for the backward one.
+    assert calls.count(True) == 2 * calls.count(False) > 0
+    assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
+
+
+@torch.no_grad()
+def test_eager_attention_equals_sdpa(case):
+    assert case.model.config._attn_implementation == "sdpa"
+    sdpa = case.model(**case.batch)
+    case.model.set_attn_implementation("eager")
+    eager = case.model(**case.batch)
+    case.model.set_attn_implementation("sdpa")
+    assert_equal_outputs(sdpa, eager, tolerance=1e-5)
+
+
+def test_input_embeddings(case):
+    model = case.make(case.config)
+    if "text" not in case.config.modalities:
+        assert model.get_input_embeddings() is None
+        return
+    old = model.get_input_embeddings()
+    assert old is model.multimed.encoders["text"].embedding and len(old.weight) == case.config.vocab_size
+    new = torch.nn.Embedding(*old.weight.shape)
+    model.set_input_embeddings(new)
+    assert model.get_input_embeddings() is model.multimed.get_input_embeddings() is new
+    assert not torch.equal(model(**case.batch).pooler_output, case.model(**case.batch).pooler_output)
+
+
+def test_every_parameter_gets_a_gradient(case):
+    found = gradients(case.model, case)
+    assert all(torch.isfinite(gradient).all() for gradient in found.values())
+    # Attention does not see a shift of all keys.
+    assert not [name for name, gradient in found.items() if not gradient.any() and not name.endswith("k_proj.bias")]
+
+
+@torch.no_grad()
+def test_tuple_instead_of_output(case):
+    output = case.model(**case.batch, labels=case.labels)
+    loss, logits, losses, pooled = case.model(**case.batch, labels=case.labels, return_dict=False)
+    assert torch.equal(loss, output.loss) and torch.equal(pooled, output.pooler_output)
+    assert logits.keys() == output.logits.keys() and losses.keys() == output.losses.keys()
+
+
+def test_mismatched_sizes_are_refused_or_started_anew(tester, tmp_path):
+    model = tester.model()
+    model.save_pretrained(tmp_path)
+    tasks = [dict(task) for task in model.config.tasks]
+    tasks[0]["labels"] = ["a", "b", "c", "d"]
+    tasks[3]["num_targets"] = 5
+    config = tester.config(tasks=tasks)
+    with pytest.raises(RuntimeError, match="ignore_mismatched_sizes"):
+        AutoModel.from_pretrained(tmp_path, config=config)
+    loaded, report = AutoModel.from_pretrained(
+        tmp_path, config=config, ignore_mismatched_sizes=True, output_loading_info=True
+    )
+    fresh = {f"heads.tasks.{name}.{part}" for name in ("cell_type/ten", "expression/pbmc") for part in ("out.weight", "out.bias")}
+    fresh |= {"heads.tasks.expression/pbmc.mean", "heads.tasks.expression/pbmc.scale"}
+    assert {key[0] for key in report["mismatched_keys"]} == fresh
+    assert loaded.heads.tasks["expression/pbmc"].scale.tolist() == [1.0] * 5
+    old, new = model.state_dict(), loaded.state_dict()
+    assert all(torch.equal(old[name], new[name]) for name in old.keys() - fresh)

@@ -1,0 +1,189 @@
+"""The fused backbone: a sample's outputs are its own, whatever it is packed with."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from multimed_hf.models import MultiMedModel
+from multimed_hf.models.configuration_multimed import MODALITIES
+
+SUBSETS = [list(subset) for size in range(1, 6) for subset in combinations(MODALITIES, size)]
+
+subsets = st.sampled_from(SUBSETS)
+seeds = st.integers(0, 2**32 - 1)
+
+
+@pytest.fixture(scope="module")
+def model(tester):
+    return tester.model()
+
+
+def outputs_of(output, samples):
+    """Per sample, the rows of all logits that are its own, and its vector."""
+    residues = [len(sample.get("protein", "")) for sample in samples]
+    found = []
+    for index in range(len(samples)):
+        own = {"pooled": output.pooler_output[index]}
+        for name, logits in output.logits.items():
+            if name.startswith("structure"):
+                own[name] = logits[sum(residues[:index]) : sum(residues[: index + 1])]
+            else:
+                own[name] = logits[index]
+        found.append(own)
+    return found
+
+
+def assert_close(one, other, tolerance):
+    for name, value in one.items():
+        if name.startswith("structure") and not len(value):
+            continue  # no chain, no logits
+        size = min(value.shape[-1], other[name].shape[-1])  # answers: another sample may have had more candidates
+        torch.testing.assert_close(other[name][..., :size], value[..., :size], atol=tolerance, rtol=tolerance)
+
+
+@torch.no_grad()
+def test_outputs_do_not_depend_on_the_batch_for_any_set_of_modalities(tester, model):
+    """All 31 sets of modalities, each sample alone and among the 30 others."""
+    rng = np.random.default_rng(0)
+    samples = [tester.sample(rng, subset) for subset in SUBSETS]
+    choices = tester.choices(samples)
+    together = outputs_of(model(**tester.batch(samples, choices)), samples)
+    for index, sample in enumerate(samples):
+        alone = model(**tester.batch([sample], [choices[index]]))
+        assert_close(outputs_of(alone, [sample])[0], together[index], 1e-5)
+
+
+@settings(max_examples=40)
+@given(st.lists(subsets, min_size=1, max_size=6), seeds, st.randoms(use_true_random=False))
+@torch.no_grad()
+def test_order_of_samples_only_permutes_outputs(tester, model, chosen, seed, random):
+    rng = np.random.default_rng(seed)
+    samples = [tester.sample(rng, subset) for subset in chosen]
+    choices = tester.choices(samples)
+    order = random.sample(range(len(samples)), len(samples))
+    straight = outputs_of(model(**tester.batch(samples, choices)), samples)
+    moved = [samples[place] for place in order]
+    permuted = outputs_of(model(**tester.batch(moved, [choices[place] for place in order])), moved)
+    for place, own in zip(order, permuted, strict=True):
+        assert_close(straight[place], own, 1e-5)
+
+
+@settings(max_examples=40)
+@given(st.lists(subsets, min_size=2, max_size=5), seeds, st.data())
+@torch.no_grad()
+def test_attention_never_crosses_samples(tester, model, chosen, seed, data):
+    """A sample that changes, but not its length, changes no bit of the others' outputs, and its own."""
+    rng = np.random.default_rng(seed)
+    samples = [tester.sample(rng, subset) for subset in chosen]
+    batch = tester.batch(samples)
+    before = outputs_of(model(**batch), samples)
+    victim = data.draw(st.sampled_from(range(len(samples))))
+    name = data.draw(st.sampled_from(chosen[victim]))
+    packed = batch["inputs"][name]
+    segment = packed["samples"].tolist().index(victim)
+    start = int(packed["lengths"][:segment].sum())
+    own = slice(start, start + int(packed["lengths"][segment]))
+    if name in ("eeg", "scrna"):
+        packed["values"][own] += 3.0
+    else:
+        packed["input_ids"][own] = (packed["input_ids"][own] + 1) % 5
+    after = outputs_of(model(**batch), samples)
+    for index in range(len(samples)):
+        same = [torch.equal(before[index][key], after[index][key]) for key in before[index]]
+        assert not same[0] if index == victim else all(same)
+
+
+@torch.no_grad()
+def test_an_absent_modality_costs_no_token_and_there_is_no_padding(tester, model):
+    samples = tester.samples(MODALITIES)
+    batch = tester.batch(samples)
+    output = model.multimed(**batch)
+    lengths = {name: packed["lengths"] for name, packed in batch["inputs"].items()}
+    config = model.config
+    expected = {
+        **lengths,
+        "genomics": torch.ceil(lengths["genomics"] / config.genomics_stride).long(),
+        "scrna": torch.full_like(lengths["scrna"], config.scrna_tokens),
+    }
+    for name, count in expected.items():
+        assert torch.equal(output.token_lengths[name], count), name
+        # The places of a modality's tokens belong to the samples that have it.
+        owners = torch.repeat_interleave(batch["inputs"][name]["samples"], count)
+        assert torch.equal(output.packing.sample[output.token_index[name]], owners)
+    tokens = sum(int(count.sum()) for count in expected.values())
+    # One summary token a sample, and nothing else.
+    assert output.last_hidden_state.shape == (tokens + len(samples), config.hidden_size)
+    alone = model.multimed(**tester.batch(samples[1:2]))
+    assert list(alone.token_index) == ["text"]
+    assert len(alone.last_hidden_state) == 1 + int(alone.token_lengths["text"].sum())
+
+
+def padded_backbone(model, tokens, sample):
+    """The layers of `model` written out over a padded batch with a mask; packed tokens in, packed tokens out."""
+    rows = [tokens[sample == index] for index in range(int(sample.max()) + 1)]
+    hidden = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    real = torch.nn.utils.rnn.pad_sequence([torch.ones(len(row)) for row in rows], batch_first=True).bool()
+    heads = model.config.num_attention_heads
+    for layer in model.layers:
+        normed = layer.attention_norm(hidden)
+        query, key, value = (
+            projection(normed).unflatten(-1, (heads, -1))
+            for projection in (layer.attention.q_proj, layer.attention.k_proj, layer.attention.v_proj)
+        )
+        scores = torch.einsum("bqhd,bkhd->bhqk", query, key) / query.shape[-1] ** 0.5
+        weights = scores.masked_fill(~real[:, None, None, :], float("-inf")).softmax(-1)
+        mixed = torch.einsum("bhqk,bkhd->bqhd", weights, value).flatten(2)
+        hidden = hidden + layer.attention.o_proj(mixed)
+        hidden = hidden + layer.mlp(layer.mlp_norm(hidden))
+    hidden = model.norm(hidden)
+    packed = torch.empty_like(tokens)
+    for index, row in enumerate(rows):
+        packed[sample == index] = hidden[index, : len(row)]
+    return packed
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@torch.no_grad()
+def test_packed_attention_equals_padding_with_a_mask(tester, attention):
+    model = tester.model().multimed
+    model.set_attn_implementation(attention)
+    entered = []
+    model.layers[0].register_forward_pre_hook(lambda _, arguments: entered.append(arguments[0]))
+    rng = np.random.default_rng(1)
+    output = model(**tester.batch([tester.sample(rng, subset) for subset in SUBSETS]))
+    reference = padded_backbone(model, entered[0], output.packing.sample)
+    torch.testing.assert_close(output.last_hidden_state, reference, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_modality_order_is_that_of_the_config_not_of_the_batch(tester, model):
+    samples = tester.samples(MODALITIES)
+    batch = tester.batch(samples)
+    turned = {**batch, "inputs": dict(reversed(batch["inputs"].items()))}
+    assert torch.equal(model(**batch).pooler_output, model(**turned).pooler_output)
+
+
+def test_unknown_modalities_and_bare_samples_are_refused(tester):
+    model = tester.model(tester.config(["text"]))
+    batch = tester.batch(tester.samples(["text", "eeg"]))
+    with pytest.raises(ValueError, match=r"among \['text'\], got \['eeg'\]"):
+        model(**batch)
+    text = tester.batch([{"text": "normal"}])
+    with pytest.raises(ValueError, match="at least one modality for every sample"):
+        model(torch.arange(2), text["inputs"])
+    with pytest.raises(ValueError, match="at least one modality for every sample"):
+        model(torch.arange(1), {})
+
+
+def test_base_model_stands_alone(tester):
+    model = MultiMedModel(tester.config(["eeg"], tasks=[])).eval()
+    assert model.get_input_embeddings() is None
+    output = model(**tester.batch(tester.samples(["eeg"])))
+    assert output.pooler_output.shape == (4, model.config.hidden_size)
+    assert model(**tester.batch(tester.samples(["eeg"])), return_dict=False)[0].equal(output.pooler_output)

@@ -1,0 +1,187 @@
+"""The multitask model: what the loss counts, what it refuses, and that every kind of head learns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from multimed_hf.models import MultiMedForMultitask
+from multimed_hf.models.configuration_multimed import KINDS, MODALITIES
+
+NAMES = {"single_label": "cell_type/ten", "regression": "expression/pbmc", "structure": "structure/backbone"}
+
+
+def without(labels, size):
+    """`labels` as they stand where no sample asks anything."""
+    empty = {}
+    for name, label in labels.items():
+        if isinstance(label, dict):
+            empty[name] = {**label, "resolved": torch.zeros_like(label["resolved"])}
+        else:
+            empty[name] = torch.full_like(label, float("nan") if name.startswith("expression") else -100)
+    return empty
+
+
+@pytest.fixture(scope="module")
+def setting(tester):
+    """A model of all heads, eight samples, their batch and labels of every head for every sample."""
+    model = tester.model()
+    samples = tester.samples(MODALITIES)
+    batch = tester.batch(samples, tester.choices(samples))
+    return model, samples, batch, tester.labels(model.config, samples)
+
+
+def test_loss_is_the_mean_over_samples_of_the_losses_they_ask(tester, setting):
+    """One head asked by each sample: the loss is the mean of what each sample costs alone."""
+    model, samples, batch, labels = setting
+    chains = [len(sample.get("protein", "")) for sample in samples]
+    names = [name for name in labels if not name.startswith("structure")]
+    asked = without(labels, len(samples))
+    costs = []
+    for index, sample in enumerate(samples):
+        name = "structure/backbone" if index == 0 else names[index % len(names)]
+        single = tester.batch([sample], tester.choices(samples)[index : index + 1])
+        if index == 0:
+            own = {key: value[: chains[0]] for key, value in labels[name].items()}
+            asked[name]["resolved"][: chains[0]] = True
+        else:
+            own = labels[name][index : index + 1]
+            asked[name][index] = labels[name][index]
+        costs.append(model(**single, labels={name: own}).loss.item())
+    output = model(**batch, labels=asked)
+    assert output.loss.item() == pytest.approx(np.mean(costs), rel=1e-4)
+    assert set(output.losses) == {"structure/backbone", *names}
+    assert output.losses["structure/backbone"].item() == pytest.approx(costs[0], rel=1e-4)
+    assert not any(each.requires_grad for each in output.losses.values())
+
+
+def test_weights_scale_losses(tester, setting):
+    model, samples, batch, labels = setting
+    tasks = [{**task, "weight": 2.0} if task["name"] == NAMES["regression"] else task for task in model.config.tasks]
+    heavier = MultiMedForMultitask(tester.config(tasks=tasks)).eval()
+    heavier.load_state_dict(model.state_dict())
+    light, heavy = (each(**batch, labels=labels) for each in (model, heavier))
+    assert (heavy.loss - light.loss).item() == pytest.approx(light.losses[NAMES["regression"]].item(), rel=1e-4)
+    assert heavy.losses == light.losses
+
+
+@settings(max_examples=25)
+@given(st.sampled_from(KINDS), st.integers(0, 9999))
+def test_absent_labels_contribute_exactly_nothing(tester, setting, kind, seed):
+    """What a sample predicts for a head it does not ask has a gradient of exactly zero."""
+    model, samples, batch, labels = setting
+    name = next(task["name"] for task in model.config.tasks if task["kind"] == kind)
+    logits = {name: model(**batch).logits[name].detach().requires_grad_()}
+    absent = torch.from_numpy(np.random.default_rng(seed).random(len(samples)) < 0.5)
+    given_labels, empty = labels[name], without(labels, len(samples))[name]
+    if kind == "structure":
+        lengths = torch.tensor([len(sample["protein"]) for sample in samples if "protein" in sample])
+        absent = torch.repeat_interleave(absent[: len(lengths)], lengths)
+        target = {**given_labels, "resolved": given_labels["resolved"] & ~absent}
+        losses = model.heads.losses(logits, {name: target}, lengths)
+    else:
+        target = torch.where(absent.view(-1, *[1] * (empty.dim() - 1)), empty, given_labels)
+        losses = model.heads.losses(logits, {name: target})
+    if absent.all():
+        assert losses == {}
+        return
+    losses[name].sum().backward()
+    gradient = logits[name].grad.flatten(1)
+    assert not gradient[absent].any()
+    assert torch.isfinite(gradient).all() and gradient[~absent].any(1).float().mean() > 0.8
+
+
+def test_a_head_nobody_asks_does_not_learn(setting):
+    model, samples, batch, labels = setting
+    asked = {**without(labels, len(samples)), NAMES["single_label"]: labels[NAMES["single_label"]]}
+    model.zero_grad()
+    model(**batch, labels=asked).loss.backward()
+    for name, head in model.heads.tasks.items():
+        moved = any(parameter.grad.any() for parameter in head.parameters())
+        assert moved == (name == NAMES["single_label"])
+    model.zero_grad()
+
+
+def test_a_batch_that_asks_nothing_still_has_a_loss(setting):
+    model, samples, batch, labels = setting
+    model.zero_grad()
+    output = model(**batch, labels=without(labels, len(samples)))
+    assert output.loss.item() == 0 and output.losses == {}
+    output.loss.backward()
+    assert not any(each.grad.any() for each in model.heads.parameters())
+    text = {"sample_ids": torch.arange(1), "inputs": {"text": batch["inputs"]["text"] | {"samples": torch.tensor([0])}}}
+    text["inputs"]["text"] = {"input_ids": torch.tensor([3]), "lengths": torch.tensor([1]), "samples": torch.tensor([0])}
+    bare = {name: label for name, label in without(labels, 1).items() if not isinstance(label, dict)}
+    bare = {name: label[:1] for name, label in bare.items()}
+    bare["structure/backbone"] = {"backbone": torch.zeros(0, 3, 3), "resolved": torch.zeros(0, dtype=torch.bool)}
+    # No protein, no choices: those heads predict nothing at all.
+    output = model(**text, labels=bare)
+    assert output.logits.keys() == bare.keys() - {"structure/backbone", "question/pubmedqa"}
+    output.loss.backward()
+
+
+def test_without_labels_there_is_no_loss(setting):
+    model, _, batch, _ = setting
+    output = model(**batch)
+    assert output.loss is None and output.losses is None
+
+
+def test_unknown_task_is_refused(setting):
+    model, _, batch, labels = setting
+    with pytest.raises(ValueError, match=r"tasks among \['cell_type/ten'.*got 'cell_type/tne'"):
+        model(**batch, labels={"cell_type/tne": labels["cell_type/ten"]})
+
+
+def test_target_statistics(tester, tmp_path):
+    model = tester.model()
+    model.set_target_statistics("expression/pbmc", np.array([1.0, 2.0, 3.0]), torch.tensor([0.5, 1.0, 2.0]))
+    model.save_pretrained(tmp_path)
+    head = MultiMedForMultitask.from_pretrained(tmp_path).heads.tasks["expression/pbmc"]
+    assert head.mean.tolist() == [1, 2, 3] and head.scale.tolist() == [0.5, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "mean", "scale", "message"),
+    [
+        ("cell_type/ten", [0.0] * 3, [1.0] * 3, "name of a regression task, got 'cell_type/ten'"),
+        ("nothing", [0.0] * 3, [1.0] * 3, "name of a regression task, got 'nothing'"),
+        ("expression/pbmc", [0.0] * 2, [1.0] * 3, r"\(3,\) finite statistics of 'expression/pbmc'"),
+        ("expression/pbmc", [0.0] * 3, [1.0, float("nan"), 1.0], "finite statistics"),
+        ("expression/pbmc", [0.0] * 3, [1.0, 0.0, 1.0], "positive scales for 'expression/pbmc'"),
+    ],
+)
+def test_wrong_target_statistics_are_refused(tester, name, mean, scale, message):
+    with pytest.raises(ValueError, match=message):
+        tester.model().set_target_statistics(name, mean, scale)
+
+
+@pytest.mark.parametrize(
+    ("kind", "modalities", "factor"),
+    [
+        ("single_label", ["genomics"], 20),
+        ("multi_label", ["text"], 20),
+        ("ordinal", ["eeg"], 20),
+        ("regression", ["scrna"], 20),
+        ("structure", ["protein"], 2),
+        ("answer", ["text", "scrna"], 20),
+    ],
+)
+def test_every_kind_learns_sixteen_samples_by_heart(tester, kind, modalities, factor):
+    """In 200 steps the loss falls at least to 1 / `factor` of what it was; random chains fit no peptide geometry."""
+    rng = np.random.default_rng(0)
+    samples = [tester.sample(rng, modalities) for _ in range(16)]
+    model = tester.model(tester.config(modalities, [kind], initializer_range=0.05)).train()
+    batch = tester.batch(samples, tester.choices(samples) if kind == "answer" else None)
+    labels = tester.labels(model.config, samples)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    losses = []
+    for _ in range(200):
+        loss = model(**batch, labels=labels).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] * factor < losses[0], (losses[0], losses[-1])
