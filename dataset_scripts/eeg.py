@@ -261,7 +261,7 @@ class SyntheticReader(SourceReader):
     """Simulated trials of imagined movements, see `multimed_hf.data.motor_imagery`.
 
     The first `SUBJECTS` subjects are always the same, with up to 40 trials each. Fewer rows are fewer trials of each
-    subject before they are fewer subjects, so that there are splits; more rows are more subjects.
+    subject, down to four (each label once), and then fewer subjects; more rows are more subjects.
 
     Class attributes:
         SUBJECTS: number of subjects unless more rows are asked for than they have trials.
@@ -287,7 +287,7 @@ class SyntheticReader(SourceReader):
         subjects, trials = self.SUBJECTS, motor_imagery.TRIALS_PER_SUBJECT
         if self.rows is not None:
             subjects = max(subjects, math.ceil(self.rows / trials))
-            # Four trials have each label once, and five subjects are the fewest that reach all splits.
+            # Five subjects are the fewest that reach all splits.
             trials = max(math.ceil(self.rows / subjects), min(len(motor_imagery.LABELS), self.rows // 5), 1)
         return [
             Entry(key=(subject, trial), group=f"{self.name}/subject-{subject:03d}")

@@ -33,12 +33,13 @@ OUT/README.md and OUT/manifest.json with a hash of every file. A subset is repla
   multimed build text --source pubmedqa --data-dir ~/pubmedqa
   multimed build text --source pubmedqa --source openi_reports --data-dir pubmedqa=~/pubmedqa
 
-Data are looked for in --data-dir, below $MULTIMED_DATA, and in the packages that ship them; `multimed list sources` says
-where they were found.
+Data are looked for in --data-dir, below $MULTIMED_DATA, and in the packages that ship them; `multimed list sources`
+says where they were found.
 """
 
 _PREPARE = """\
-Puts built subsets into the cache of datasets, so that load_dataset("multimed", "eeg") works from every folder, offline too.
+Puts built subsets into the cache of datasets, so that load_dataset("multimed", "eeg") works from every folder, offline
+too.
 
   multimed prepare
   multimed prepare eeg --out multimed
@@ -52,13 +53,13 @@ Shows subsets, tasks or sources, or all three: what is ready, how it is judged, 
 """
 
 _TRAIN = """\
-Trains one model on the train splits of built subsets. Writes into OUT: checkpoint/ (for from_pretrained) and training.json
-(data fingerprints, seed, settings). An interrupted run goes on when the same command is given again.
+Trains one model on the train splits of built subsets. Writes into OUT: checkpoint/ (for from_pretrained) and
+training.json (data fingerprints, seed, settings). An interrupted run goes on when the same command is given again.
 
   multimed train                                              all subsets in multimed/
   multimed train scrna genomics --out runs/cells --epochs 20
   multimed train scrna --start runs/cells/checkpoint --lora --shots 5 --seed 1 --out runs/cells-5
-  torchrun --nproc_per_node 2 -m multimed_hf train eeg        two processes, on two GPUs or on the CPU
+  torchrun --standalone --nproc_per_node 2 -m multimed_hf train eeg     two processes, on two GPUs or on the CPU
 """
 
 _EVALUATE = """\
@@ -70,8 +71,8 @@ and data fingerprints, to OUT.
 """
 
 _QUICKSTART = """\
-Builds every subset whose data this machine has, trains one model on all of them, evaluates every task and prints a table.
-Writes OUT/results.json, OUT/results.png and OUT/checkpoint/. What is already there is not done again.
+Builds every subset whose data this machine has, trains one model on all of them, evaluates every task and prints a
+table. Writes OUT/results.json, OUT/results.png and OUT/checkpoint/. What is already there is not done again.
 
   multimed quickstart
   multimed quickstart --rows 200 --epochs 1 --out runs/trial
@@ -140,7 +141,9 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--traceback", action="store_true", help="show where an error arose")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def add(name: str, command: Callable[[argparse.Namespace], int], summary: str, text: str) -> argparse.ArgumentParser:
+    def add(
+        name: str, command: Callable[[argparse.Namespace], int], summary: str, text: str
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, parents=[common], **describe(text))
         added.set_defaults(command=command)
         return added
@@ -163,7 +166,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_build(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("subsets", nargs="*", metavar="SUBSET", help="subset to build; none: those of the sources, or all")
+    parser.add_argument(
+        "subsets", nargs="*", metavar="SUBSET", help="subset to build; none: those of the sources, or all"
+    )
     parser.add_argument(
         "--source", action="append", metavar="NAME", help="source to build from; repeats (default: the subset's own)"
     )
@@ -200,7 +205,9 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="folder of a model or LoRA adapter, or a model of the Hub")
+    parser.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="folder of a model or LoRA adapter, or a model of the Hub"
+    )
     parser.add_argument("subsets", nargs="*", metavar="SUBSET", help="subset to score on; none: all in DATA")
     parser.add_argument("--data", default="multimed", help="folder that was built (default: %(default)s)")
     parser.add_argument("--split", default="test", help="split to score (default: %(default)s)")

@@ -75,7 +75,9 @@ _QUESTION = (
 TARGET_COLUMNS: dict[str, tuple[Column, ...]] = {
     "disease_classification": (Column("disease", "class", "", "disease shown"),),
     "brain_tumor_classification": (Column("brain_tumor", "class", "", "kind of brain tumour"),),
-    "breast_cancer_classification": (Column("breast_cancer", "class", "", "benign or malignant, or as the source says"),),
+    "breast_cancer_classification": (
+        Column("breast_cancer", "class", "", "benign or malignant, or as the source says"),
+    ),
     "radiographic_findings_classification": (Column("findings", "classes", "", "findings in the radiograph"),),
     "bone_age_classification": (
         Column("bone_age", "class", "year", "floor(months / 12)"),

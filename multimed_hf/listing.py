@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
+
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -23,7 +28,8 @@ def show(what: str = "") -> None:
     """
     if what and what not in KINDS_OF_LIST:
         raise closest(what, KINDS_OF_LIST, "table")
-    console = Console()
+    # A pipe has no width: rich would squeeze the tables into 80 columns.
+    console = Console() if sys.stdout.isatty() else Console(width=200)
     tables = {"subsets": subset_table, "tasks": task_table, "sources": source_table}
     for name, make in tables.items():
         if what in ("", name):
@@ -52,18 +58,20 @@ def task_table() -> Table:
 
 def source_table() -> Table:
     """One line per source, with where it lies on this machine."""
-    table = _table("Sources", "source", "subset", "ready", "tasks", "licence", "where")
+    table = _table("Sources", "source", "subset", "tasks", "licence", "where")
     for source in SOURCES.values():
         tasks = ", ".join(dict.fromkeys(target.task for target in source.targets))
-        found = _found(source) if source.ready else "-"
-        table.add_row(source.name, source.subset, _yes(source.ready), tasks, source.licence, found)
+        table.add_row(source.name, source.subset, tasks, source.licence, _place(source))
     return table
 
 
-def _found(source: Source) -> str:
+def _place(source: Source) -> str:
     """Where a source lies, or what it needs."""
+    from .data.reader import DATA_VARIABLE
     from .resources import load_script
 
+    if not source.ready:
+        return "not ready: no reader yet"
     if source.synthetic:
         return "made by this package"
     reader = load_script(source.subset).Builder.reader(source.name)
@@ -72,14 +80,30 @@ def _found(source: Source) -> str:
     except FileNotFoundError as error:
         return "not found: " + str(error).partition(": ")[2]
     # Some sources take all the places where their files lie.
-    return ", ".join(map(str, reader.found() if location is None else [location]))
+    places = reader.found() if location is None else [location]
+    root = os.environ.get(DATA_VARIABLE)
+    shorter = {root: f"${DATA_VARIABLE}"} if root else {}
+    if source.carrier:
+        shorter[str(_above(places[-1], "site-packages"))] = "site-packages"
+    return ", ".join(_shorten(str(place), shorter) for place in places)
+
+
+def _above(path: Path, name: str) -> Path:
+    return next((parent for parent in path.parents if parent.name == name), path)
+
+
+def _shorten(path: str, prefixes: dict[str, str]) -> str:
+    for prefix, short in prefixes.items():
+        if path.startswith(f"{prefix}/"):
+            return short + path.removeprefix(prefix)
+    return path
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", caption_justify="left")
+    table = Table(title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD)
     for column in columns:
-        # Names are typed again by whoever reads them, so they are never cut.
-        table.add_column(column, overflow="fold")
+        # Names are typed again by whoever reads them, so they are never cut, and the first is never broken.
+        table.add_column(column, overflow="fold", no_wrap=column == columns[0])
     return table
 
 

@@ -165,7 +165,7 @@ def _stage(console: Console, name: str) -> Iterator[None]:
     console.rule(name, align="left")
     start = time.monotonic()
     yield
-    _say(console, f"{name}: {time.monotonic() - start:.0f} s", style="bold")
+    _say(console, f"{name}: {time.monotonic() - start:.0f} s")
 
 
 def _say(console: Console, text: str) -> None:

@@ -33,7 +33,9 @@ def load_script(subset: str) -> ModuleType:
         return sys.modules[name]
     path = folder("dataset_scripts") / f"{subset}.py"
     if not path.is_file():
-        raise FileNotFoundError(f"Subset {subset!r} has no builder script yet: expected {path.name} in dataset_scripts.")
+        raise FileNotFoundError(
+            f"Subset {subset!r} has no builder script yet: expected {path.name} in dataset_scripts."
+        )
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -37,8 +37,6 @@ def test_the_readme_shows_what_it_promises() -> None:
 
 
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
-def test_block_runs(
-    number: int, folder: Path, namespace: dict[str, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_block_runs(number: int, folder: Path, namespace: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     exec(compile(BLOCKS[number], f"README.md, block {number + 1}", "exec"), namespace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,10 @@ def columns_to_rows(table: pa.Table) -> list[dict[str, Any]]:
     """One dict per row; (nested) lists of numbers come as numpy arrays, everything else as Python values.
 
     Args:
-        table: any table; a null anywhere in a list of numbers is not allowed.
+        table: any table.
+
+    Raises:
+        ValueError: a null in a list of numbers or in its place, or inner lists of different lengths in one row.
     """
     columns = {name: column_to_list(table.column(name)) for name in table.column_names}
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
@@ -60,11 +64,11 @@ def _offsets(array: pa.Array) -> tuple[np.ndarray, pa.Array]:
 def _nested(array: pa.Array) -> list[np.ndarray]:
     """One array per list; inner lists of one row must be of one length, as in (channels, time)."""
     bounds, values = _offsets(array)
+    if array.null_count or values.null_count:
+        raise ValueError("Expected lists of numbers without nulls, got some: a list that a row lacks is [].")
     if not _is_list(values.type):
         flat = values.to_numpy(zero_copy_only=False)
-        return [flat[start:end] for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [flat[start:end] for start, end in pairwise(bounds)]
     inner = _nested(values)
     empty = np.zeros((0,), dtype=np.float32)
-    return [
-        np.stack(inner[start:end]) if end > start else empty for start, end in zip(bounds[:-1], bounds[1:], strict=True)
-    ]
+    return [np.stack(inner[start:end]) if end > start else empty for start, end in pairwise(bounds)]

@@ -239,7 +239,7 @@ def cluster(sequences: Mapping[str, str], identity: float = 0.3) -> dict[str, st
     names_of: dict[str, list[str]] = defaultdict(list)
     for name in sorted(sequences):
         names_of[sequences[name]].append(name)
-    unique = sorted(names_of, key=lambda sequence: names_of[sequence][0])
+    unique = list(names_of)
     leader = list(range(len(unique)))
 
     def find(index: int) -> int:
@@ -260,11 +260,11 @@ def cluster(sequences: Mapping[str, str], identity: float = 0.3) -> dict[str, st
 
 def _candidates(sequences: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Pairs of indices that share more k-mers than unrelated sequences of their lengths would, the most alike first."""
-    kmers = [sorted({text[start : start + _KMER] for start in range(len(text) - _KMER + 1)}) for text in sequences]
+    kmers = [{text[start : start + _KMER] for start in range(len(text) - _KMER + 1)} for text in sequences]
     holders: dict[str, list[int]] = defaultdict(list)
     lengths = np.array([len(text) for text in sequences])
     for index, own in enumerate(kmers):
-        if any(own):
+        if own:
             earlier = [holders[kmer] for kmer in own]
             shared = np.bincount([other for group in earlier for other in group], minlength=1)
             by_chance = lengths[: len(shared)] * lengths[index] / 20**_KMER

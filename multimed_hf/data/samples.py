@@ -96,13 +96,13 @@ class SampleDataset:
 
     def __getitems__(self, indices: Sequence[int]) -> list[Sample]:
         """The samples at `indices`, in their order; the DataLoader of torch calls this once per batch."""
-        indices = np.asarray(indices)
-        part_of = np.searchsorted(self._starts, indices, side="right") - 1
+        places_in_all = np.asarray(indices)
+        part_of = np.searchsorted(self._starts, places_in_all, side="right") - 1
         samples: list[Sample] = [{}] * len(indices)
         for part in np.unique(part_of):
             subset, data = self.parts[part]
             places = np.flatnonzero(part_of == part)
-            rows = columns_to_rows(data[(indices[places] - self._starts[part]).tolist()])
+            rows = columns_to_rows(data[(places_in_all[places] - self._starts[part]).tolist()])
             for place, row in zip(places, rows, strict=True):
                 samples[place] = sample_of(row, subset)
         return samples
@@ -148,6 +148,7 @@ class MultiMedCollator:
         given = [sample["labels"].get(head.name) for sample in samples]
         if head.kind == "structure":
             return _structures(samples, given)
+        filled: np.ndarray
         if head.kind == "multi_label":
             filled = np.full((len(samples), len(head.labels)), IGNORE, np.float32)
         elif head.kind == "regression":

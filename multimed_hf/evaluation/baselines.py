@@ -2,13 +2,14 @@
 
 | kind | trivial | classical, on `features` |
 |---|---|---|
-| single_label, ordinal | class prior | logistic regression, C = 1 |
-| multi_label | prior of each label | one such regression a label |
+| single_label, ordinal | class prior | logistic regression |
+| multi_label | prior of each label | one logistic regression a label, of one penalty |
 | regression | train mean | ridge regression, penalty per target by leave-one-out within train |
 | structure | ideal alpha helix | the training chain of nearest composition |
 | answer | majority answer | logistic regression over the answers, among the candidates |
 
-Nothing is ever chosen on the rows that are scored.
+The penalty of logistic regressions is the one whose predictions for held-out groups of the train split have the best
+main score of the task. Nothing is ever chosen on the rows that are scored.
 """
 
 from __future__ import annotations
@@ -21,11 +22,19 @@ import numpy as np
 
 from ..data.heads import Head
 from ..data.samples import Sample
+from ..metrics import SCORES
+from ..tasks import get_task
 from .features import PlainFeatures
 from .predict import references_of
 
 RIDGE_PENALTIES = np.logspace(-2, 5, 15)
 """Candidates of the penalty; leave-one-out takes the best for each target."""
+
+LOGISTIC_C = (0.01, 0.1, 1.0, 10.0)
+"""Candidates of the inverse penalty, the strongest penalty first, which is taken where several are best."""
+
+FOLDS = 3
+"""Parts of the train split, whole groups each, of which one at a time is held out to choose `C`."""
 
 _HELIX_RADIUS, _HELIX_RISE, _HELIX_TURN = 2.3, 1.5, 2 * np.pi / 3.6
 _CA_DISTANCE = 3.8  # angstrom between neighbours
@@ -79,16 +88,38 @@ def classical_baseline(head: Head, train: Sequence[Sample], test: Sequence[Sampl
         return _nearest_chains(references, train, test)
     features = PlainFeatures().fit(train)
     x, x_test = features.transform(train), features.transform(test)
-    if head.kind in ("single_label", "ordinal"):
-        return class_probabilities(x, references, x_test, len(head.labels))
-    if head.kind == "multi_label":
-        return _label_probabilities(x, references, x_test)
     if head.kind == "regression":
         return _ridge(x, references, x_test)
-    return _answers(x, references, x_test, test)
+    references = np.asarray(references)
+    return _logistic(head, x, references, x_test, test, best_c(head, x, references, train))
 
 
-def class_probabilities(x: Any, y: np.ndarray, x_test: Any, classes: int) -> np.ndarray:
+def best_c(head: Head, x: Any, references: np.ndarray, train: Sequence[Sample]) -> float:
+    """The `C` among `LOGISTIC_C` with the best main score on held-out groups; 1 where there are too few groups.
+
+    Args:
+        head: what to predict.
+        x: features of the training rows `(rows, features)`.
+        references: their targets.
+        train: the rows themselves.
+    """
+    from sklearn.model_selection import GroupKFold
+
+    groups = [sample["group"] for sample in train]
+    if len(set(groups)) < FOLDS:
+        return 1.0
+    folds = list(GroupKFold(FOLDS, shuffle=True, random_state=0).split(x, groups=groups))
+    held_out = references[np.concatenate([rows for _, rows in folds])]
+    scores = []
+    for c in LOGISTIC_C:
+        parts = [
+            _logistic(head, x[fit], references[fit], x[rows], [train[row] for row in rows], c) for fit, rows in folds
+        ]
+        scores.append(SCORES[head.kind](np.concatenate(parts), held_out)[get_task(head.task).main_score])
+    return LOGISTIC_C[int(np.nanargmax(scores))] if not np.isnan(scores).all() else 1.0
+
+
+def class_probabilities(x: Any, y: np.ndarray, x_test: Any, classes: int, c: float = 1.0) -> np.ndarray:
     """Probabilities `(rows, classes)` of a logistic regression; 0 for classes that `y` lacks.
 
     Args:
@@ -96,6 +127,7 @@ def class_probabilities(x: Any, y: np.ndarray, x_test: Any, classes: int) -> np.
         y: class indices `(training rows,)`.
         x_test: features `(rows, features)`.
         classes: how many there are.
+        c: inverse of the penalty.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -104,7 +136,7 @@ def class_probabilities(x: Any, y: np.ndarray, x_test: Any, classes: int) -> np.
     if len(present) == 1:
         probabilities[:, present] = 1.0
         return probabilities
-    probabilities[:, present] = LogisticRegression(C=1.0, max_iter=2000).fit(x, y).predict_proba(x_test)
+    probabilities[:, present] = LogisticRegression(C=c, max_iter=2000).fit(x, y).predict_proba(x_test)
     return probabilities
 
 
@@ -154,15 +186,34 @@ def _first_allowed(ranked: Sequence[str], sample: Sample) -> str:
     return next((answer for answer in ranked if answer in choices), choices[0])
 
 
-def _label_probabilities(x: Any, references: np.ndarray, x_test: Any) -> np.ndarray:
+def _logistic(
+    head: Head, x: Any, references: np.ndarray, x_test: Any, test: Sequence[Sample], c: float
+) -> np.ndarray | list[str]:
+    if head.kind == "multi_label":
+        return _label_probabilities(x, references, x_test, c)
+    if head.kind == "answer":
+        return _answers(x, references, x_test, test, c)
+    return class_probabilities(x, references, x_test, len(head.labels), c)
+
+
+def _label_probabilities(x: Any, references: np.ndarray, x_test: Any, c: float) -> np.ndarray:
     columns = []
     for column in references.T:
         rows = np.flatnonzero(column >= 0)
         if len(rows):
-            columns.append(class_probabilities(x[rows], column[rows], x_test, 2)[:, 1])
+            columns.append(class_probabilities(x[rows], column[rows], x_test, 2, c)[:, 1])
         else:
             columns.append(np.zeros(x_test.shape[0]))
     return np.stack(columns, 1)
+
+
+def _answers(x: Any, references: np.ndarray, x_test: Any, test: Sequence[Sample], c: float) -> list[str]:
+    names, y = np.unique(references, return_inverse=True)
+    probabilities = class_probabilities(x, y, x_test, len(names), c)
+    return [
+        _first_allowed(names[np.argsort(-row, kind="stable")].tolist(), sample)
+        for row, sample in zip(probabilities, test, strict=True)
+    ]
 
 
 def _ridge(x: Any, references: np.ndarray, x_test: Any) -> np.ndarray:
@@ -182,15 +233,6 @@ def _ridge(x: Any, references: np.ndarray, x_test: Any) -> np.ndarray:
         ridge = RidgeCV(RIDGE_PENALTIES, alpha_per_target=several).fit(x[rows], y if several else y[:, 0])
         predictions[:, targets] = ridge.predict(x_test).reshape(-1, len(targets))
     return predictions
-
-
-def _answers(x: Any, references: Sequence[str], x_test: Any, test: Sequence[Sample]) -> list[str]:
-    names, y = np.unique(references, return_inverse=True)
-    probabilities = class_probabilities(x, y, x_test, len(names))
-    return [
-        _first_allowed(names[np.argsort(-row, kind="stable")].tolist(), sample)
-        for row, sample in zip(probabilities, test, strict=True)
-    ]
 
 
 def _nearest_chains(references: Sequence[np.ndarray], train: Sequence[Sample], test: Sequence[Sample]) -> list[Any]:

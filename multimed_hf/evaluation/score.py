@@ -73,14 +73,18 @@ def score_baselines(
     Returns:
         `trivial` and `classical`, each with `name` and `score`.
     """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     head = rows.head
     scored: dict[str, dict[str, Any]] = {}
-    for role, (baseline, names) in BASELINES.items():
-        score = None
-        if train:
-            scores = SCORES[head.kind](baseline(head, train, test), rows.references, **(options or {}))
-            score = number_or_none(scores[get_task(head.task).main_score])
-        scored[role] = {"name": names[head.kind], "score": score}
+    # The matrices are small: on a busy machine, threads of linear algebra wait for one another ten times as long.
+    with threadpool_limits(1, user_api="blas"):
+        for role, (baseline, names) in BASELINES.items():
+            score = None
+            if train:
+                scores = SCORES[head.kind](baseline(head, train, test), rows.references, **(options or {}))
+                score = number_or_none(scores[get_task(head.task).main_score])
+            scored[role] = {"name": names[head.kind], "score": score}
     return scored
 
 

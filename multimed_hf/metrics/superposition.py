@@ -32,9 +32,9 @@ def rotations(covariance: FloatArray) -> FloatArray:
     """The proper rotations R that maximise trace(R^T C), for many C at once.
 
     Closed form of Markley (1993, "FOAM"): with l the sum of the singular values of C, the smallest taken with the
-    sign of det C, R is a polynomial in C and l. Where the points (nearly) lie on a line it divides by zero; there R
-    comes from the singular value decomposition (Kabsch 1976), which is several times slower for a stack of small
-    matrices.
+    sign of det C, R is a polynomial in C and l. Where several rotations are (nearly) as good, as for points on a line,
+    it divides by zero; there R comes from the singular value decomposition (Kabsch 1976), which is several times
+    slower for a stack of small matrices.
 
     Args:
         covariance: `(n, 3, 3)`, the sums of y x^T over centred pairs; R turns x onto y.

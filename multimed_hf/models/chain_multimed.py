@@ -35,7 +35,9 @@ def build_chain(six: torch.Tensor) -> torch.Tensor:
     steps = units[:, :, 0] * CALPHA_STEP
     alpha = torch.cumsum(torch.cat([torch.zeros_like(steps[:1]), steps[:-1]]), dim=0)
     carbon = alpha + units @ alpha.new_tensor(CARBON)
-    nitrogen = torch.cat([alpha[:1] + units[:1] @ alpha.new_tensor(FIRST_NITROGEN), alpha[:-1] + units[:-1] @ alpha.new_tensor(NITROGEN)])
+    nitrogen = torch.cat(
+        [alpha[:1] + units[:1] @ alpha.new_tensor(FIRST_NITROGEN), alpha[:-1] + units[:-1] @ alpha.new_tensor(NITROGEN)]
+    )
     return torch.stack([nitrogen, alpha, carbon], dim=1)
 
 
@@ -46,7 +48,11 @@ def frames(backbone: torch.Tensor) -> torch.Tensor:
 
 
 def frame_aligned_error(
-    prediction: torch.Tensor, reference: torch.Tensor, resolved: torch.Tensor, clamp: float = 30.0, max_frames: int = 128
+    prediction: torch.Tensor,
+    reference: torch.Tensor,
+    resolved: torch.Tensor,
+    clamp: float = 30.0,
+    max_frames: int = 128,
 ) -> torch.Tensor:
     """Frame-aligned point error (Jumper et al., Nature 2021, supplement 1.9.2): mean distance, in units of 10 angstrom, of
     all backbone atoms seen from the frame of each residue. Rigid motion does not change it; a mirror image does.

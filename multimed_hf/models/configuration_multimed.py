@@ -45,7 +45,7 @@ class MultiMedConfig(PreTrainedConfig):
     modalities: list[str] | None = None
     tasks: list[dict] | None = None
     hidden_size: int = 128
-    num_hidden_layers: int = 4
+    num_hidden_layers: int = 2
     num_attention_heads: int = 4
     intermediate_size: int = 256
     hidden_dropout: float = 0.1

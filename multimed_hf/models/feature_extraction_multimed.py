@@ -72,7 +72,9 @@ class MultiMedSignalFeatureExtractor(FeatureExtractionMixin):
             raise ValueError(f"Expected a sampling rate of at least 1 Hz, got {rate}.")
         if rate != self.sampling_rate:
             if resample_poly is None:
-                raise ImportError(f"Resampling from {rate} Hz to {self.sampling_rate} Hz needs scipy: pip install scipy.")
+                raise ImportError(
+                    f"Resampling from {rate} Hz to {self.sampling_rate} Hz needs scipy: pip install scipy."
+                )
             up, down = round(self.sampling_rate * 10), round(rate * 10)
             divisor = math.gcd(up, down)
             signal = resample_poly(signal, up // divisor, down // divisor, axis=1, padtype="mean")
@@ -139,7 +141,9 @@ class MultiMedCellFeatureExtractor(FeatureExtractionMixin):
         for cell in cells:
             genes, expression = list(cell["genes"]), np.asarray(cell["values"], dtype=np.float32)
             if len(genes) != len(expression) or not genes:
-                raise ValueError(f"Expected as many values as genes, at least one, got {len(expression)} and {len(genes)}.")
+                raise ValueError(
+                    f"Expected as many values as genes, at least one, got {len(expression)} and {len(genes)}."
+                )
             if not (np.isfinite(expression).all() and (expression >= 0).all()):
                 raise ValueError("Expected log1p counts per 10,000, finite and not negative, got others.")
             if isinstance(genes[0], str):

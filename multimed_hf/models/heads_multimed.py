@@ -92,7 +92,8 @@ class MultiMedRegressionHead(nn.Module):
 
 class MultiMedStructureHead(nn.Module):
     """Backbones of chains. Logits `(residues, 3, 3)`, N, C-alpha and C in angstrom, all chains end to end; labels
-    `{"backbone": (residues, 3, 3), "resolved": (residues,)}` in the same order."""
+    `{"backbone": (residues, 3, 3), "resolved": (residues,)}` in the same order.
+    """
 
     def __init__(self, config, task):
         super().__init__()
@@ -122,7 +123,8 @@ class MultiMedStructureHead(nn.Module):
 
 class MultiMedAnswerHead(nn.Module):
     """The best of each sample's candidate answers. Logits `(batch, most candidates)`, the lowest float where a sample has
-    fewer; labels `(batch,)` int64 index of the right candidate."""
+    fewer; labels `(batch,)` int64 index of the right candidate.
+    """
 
     def __init__(self, config, task):
         super().__init__()

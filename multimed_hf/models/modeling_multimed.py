@@ -69,9 +69,7 @@ class MultiMedAttention(nn.Module):
         runs, start = [], 0
         for count, length in packing.blocks:
             shape = (count, length, self.num_heads, self.head_dim)
-            q, k, v = (
-                part[start : start + count * length].view(shape).transpose(1, 2) for part in (query, key, value)
-            )
+            q, k, v = (part[start : start + count * length].view(shape).transpose(1, 2) for part in (query, key, value))
             mixed, _ = attend(self, q, k, v, attention_mask=None, scaling=self.scaling, dropout=dropout)
             runs.append(mixed.reshape(count * length, -1))
             start += count * length

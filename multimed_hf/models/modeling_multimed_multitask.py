@@ -101,18 +101,19 @@ class MultiMedForMultitask(MultiMedPreTrainedModel):
         """Keeps the mean and the scale of a regression task's training targets, each `(num_targets,)`, with its head.
 
         Raises:
-            ValueError: no regression task has this name, the shape is wrong, or a scale is not positive.
+            ValueError: no regression task has this name, a shape is wrong, or a scale is not positive.
         """
         if self.heads.kinds.get(name) != "regression":
             raise ValueError(f"Expected the name of a regression task, got {name!r}.")
         head = self.heads.tasks[name]
-        for buffer, given in ((head.mean, mean), (head.scale, scale)):
-            given = torch.as_tensor(given, dtype=buffer.dtype)
-            if given.shape != buffer.shape or not bool(torch.isfinite(given).all()):
-                raise ValueError(f"Expected {tuple(buffer.shape)} finite statistics of {name!r}, got {given}.")
-            buffer.copy_(given)
-        if not bool((head.scale > 0).all()):
-            raise ValueError(f"Expected positive scales for {name!r}: leave out targets that never vary.")
+        statistics = [torch.as_tensor(values, dtype=torch.float32) for values in (mean, scale)]
+        for values in statistics:
+            if values.shape != head.mean.shape or not bool(torch.isfinite(values).all()):
+                raise ValueError(f"Expected {tuple(head.mean.shape)} finite statistics of {name!r}, got {values}.")
+        if not bool((statistics[1] > 0).all()):
+            raise ValueError(f"Expected positive scales for {name!r}: give 1 for targets that never vary.")
+        head.mean.copy_(statistics[0])
+        head.scale.copy_(statistics[1])
 
     @can_return_tuple
     def forward(

@@ -57,7 +57,9 @@ class Packing:
         ]
         blocks = [
             (int(count), int(length))
-            for length, count in zip(*(part.tolist() for part in torch.unique_consecutive(in_order, return_counts=True)), strict=True)
+            for length, count in zip(
+                *(part.tolist() for part in torch.unique_consecutive(in_order, return_counts=True)), strict=True
+            )
             if length
         ]
         return cls(

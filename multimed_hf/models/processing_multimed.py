@@ -71,8 +71,8 @@ class MultiMedProcessor(ProcessorMixin):
             what `MultiMedForMultitask.forward` takes.
 
         Raises:
-            ValueError: something else than lists, lists of different lengths or without any sample, an unknown modality, a
-                sample without any, or values a modality does not allow.
+            ValueError: something else than lists, lists of different lengths or without any sample, an unknown modality,
+                a sample without any, or values a modality does not allow.
         """
         given = {"text": text, "eeg": eeg, "genomics": genomics, "scrna": scrna, "protein": protein}
         if kwargs:
@@ -112,7 +112,10 @@ class MultiMedProcessor(ProcessorMixin):
         ids = self.tokenizer(texts, truncation=True, max_length=self.max_text_tokens)["input_ids"]
         if not all(ids):
             raise ValueError("Expected texts with at least one token, got an empty one: give None instead.")
-        return {"input_ids": np.concatenate([np.array(part) for part in ids]), "lengths": np.array([len(part) for part in ids])}
+        return {
+            "input_ids": np.concatenate([np.array(part) for part in ids]),
+            "lengths": np.array([len(part) for part in ids]),
+        }
 
     def _pack_choices(self, choices):
         distinct = list(dict.fromkeys(answer for answers in choices for answer in answers or ()))

@@ -42,19 +42,21 @@ def load_checkpoint(name: str | os.PathLike[str]) -> tuple[MultiMedForMultitask,
 
     from ..models import MultiMedConfig, MultiMedForMultitask, MultiMedProcessor
 
-    name = str(name)
-    adapter = find_adapter_config_file(name)
-    base = _base_of(name) if adapter else name
+    name = base = str(name)
     try:
+        adapter = find_adapter_config_file(name)
+        base = _base_of(name) if adapter else name
         config = AutoConfig.from_pretrained(base)
         if not isinstance(config, MultiMedConfig):
-            raise ValueError(f"Expected a checkpoint of MultiMedForMultitask, got {base}, a {config.model_type!r} model.")
+            raise ValueError(
+                f"Expected a checkpoint of MultiMedForMultitask, got {base}, a {config.model_type!r} model."
+            )
         model = MultiMedForMultitask.from_pretrained(base)
         processor = MultiMedProcessor.from_pretrained(name)
     except OSError as error:
-        raise FileNotFoundError(
-            f"Expected {base} to be a whole checkpoint folder or a model of the Hub: {str(error).splitlines()[0]}"
-        ) from error
+        missing = Path(base).is_absolute() and not Path(base).is_dir()
+        why = "there is no such folder." if missing else str(error).splitlines()[0]
+        raise FileNotFoundError(f"Expected {base} to be a checkpoint folder or a model of the Hub: {why}") from error
     if adapter:
         from peft import PeftModel
 
@@ -115,8 +117,8 @@ def extended_model(
         Model, processor, and the names of the heads that are new.
 
     Raises:
-        ValueError: the checkpoint lacks a modality of the data, a head of the same name asks something else, or `config`
-            names what would change the shape of the network.
+        ValueError: the checkpoint lacks a modality of the data, a head of the same name asks something else, or
+            `config` names what would change the shape of the network.
     """
     from ..models import MultiMedConfig, MultiMedForMultitask
 
@@ -124,18 +126,19 @@ def extended_model(
     if fixed:
         raise ValueError(f"Expected only dropout rates in config with a start checkpoint, got {', '.join(fixed)}.")
     old, processor = load_checkpoint(start)
-    lacking = [name for name in carried(parts) if name not in old.config.modalities]
+    modalities, tasks = list(old.config.modalities or ()), list(old.config.tasks or ())
+    lacking = [name for name in carried(parts) if name not in modalities]
     if lacking:
         raise ValueError(
             f"The data carry {' and '.join(lacking)}, which {start} does not read "
-            f"({', '.join(old.config.modalities)}): start from a checkpoint that does."
+            f"({', '.join(modalities)}): start from a checkpoint that does."
         )
-    own = {task["name"]: task for task in old.config.tasks}
+    own = {task["name"]: task for task in tasks}
     entries = _entries(parts, heads, genes)
     for entry in entries:
         _check_same(start, own.get(entry["name"], entry), entry)
     added = [entry for entry in entries if entry["name"] not in own]
-    settings = {**old.config.to_dict(), **config, "tasks": [*old.config.tasks, *added]}
+    settings = {**old.config.to_dict(), **config, "tasks": [*tasks, *added]}
     model = MultiMedForMultitask(MultiMedConfig.from_dict(settings))
     missing, unexpected = model.load_state_dict(old.state_dict(), strict=False)
     new = [entry["name"] for entry in added]
@@ -187,7 +190,10 @@ def _entries(parts: Parts, heads: Sequence[Head], genes: Mapping[str, Sequence[s
         entry = head.config
         if head.target_index:
             subset = next(
-                name for name, _ in parts for source in sources_of(name) if head.name in {one.head for one in source.targets}
+                name
+                for name, _ in parts
+                for source in sources_of(name)
+                if head.name in {one.head for one in source.targets}
             )
             entry["targets"] = [genes[subset][index] for index in head.target_index]
         entries.append(entry)
@@ -197,12 +203,14 @@ def _entries(parts: Parts, heads: Sequence[Head], genes: Mapping[str, Sequence[s
 def _check_same(start: str | os.PathLike[str], own: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     """Refuses a head of the checkpoint whose outputs mean something else than the data ask."""
     # Expression is aligned gene by gene, so that its number of targets may differ.
-    names = ("kind", "labels") if "targets" in own and "targets" in asked else ("kind", "labels", "num_targets", "targets")
+    names = (
+        ("kind", "labels") if "targets" in own and "targets" in asked else ("kind", "labels", "num_targets", "targets")
+    )
     for name in names:
         if own.get(name) != asked.get(name):
             raise ValueError(
-                f"Head {asked['name']!r} of {start} has {name} {own.get(name)}, the data ask {asked.get(name)}: start from "
-                "a checkpoint of the same release, or from none."
+                f"Head {asked['name']!r} of {start} has {name} {own.get(name)}, the data ask {asked.get(name)}: start "
+                "from a checkpoint of the same release, or from none."
             )
 
 

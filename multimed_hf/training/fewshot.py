@@ -73,10 +73,14 @@ def choose_support(rows: Sequence[LabelledRow], shots: int, seed: int = 0) -> li
             for label in row.classes if has_classes else ("",):
                 groups[row.head, label].setdefault(row.group, []).append(index)
     chosen: set[int] = set()
-    for (head, label), members in groups.items():
-        if len(members) < shots:
-            what = f"class {label!r} of {head}" if label else head
-            warnings.warn(f"Only {len(members)} of {shots} groups for {what}: all are taken.", stacklevel=2)
+    few = [
+        f"{len(members)} for {label!r} of {head}" if label else f"{len(members)} for {head}"
+        for (head, label), members in groups.items()
+        if len(members) < shots
+    ]
+    if few:
+        warnings.warn(f"Fewer than {shots} groups, all of which are taken: {', '.join(few)}.", stacklevel=2)
+    for members in groups.values():
         for group in sorted(members, key=lambda name: _rank(seed, name))[:shots]:
             chosen.update(members[group])
     return sorted(chosen)

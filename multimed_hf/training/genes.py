@@ -1,4 +1,4 @@
-"""Which gene is which: subsets, models and heads each number genes in their own order, and symbols tie them together."""
+"""Which gene is which: subsets, models and heads each number genes in their own order; symbols tie them together."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ class AlignedSamples:
     """`SampleDataset` with genes in the numbers of a model.
 
     Input genes that the model does not know are left out; so are labels of target genes that a head does not predict.
-    Labels of expression heads carry the number of the output in `index`: give the collator heads without `target_index`.
+    Labels of expression heads carry the number of the output in `index`: give the collator heads without
+    `target_index`.
 
     Args:
         samples: the samples as built.

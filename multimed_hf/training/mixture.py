@@ -15,8 +15,8 @@ def mixture_indices(head_of_row: Sequence[str], exponent: float = 0.5, seed: int
         round(N ** (1 - exponent) * n ** exponent)
 
     places: as many whole passes as fit, and a random part of one more. Exponent 1 leaves the data as they are, 0 gives
-    every head the same share. The list depends on its arguments alone and is the same in every epoch, so that a run that
-    is taken up again sees what it would have seen. It is not shuffled: `Trainer` does that.
+    every head the same share. The list depends on its arguments alone and is the same in every epoch, so that a run
+    that is taken up again sees what it would have seen. It is not shuffled: `Trainer` does that.
 
     Args:
         head_of_row: the head that each row asks; rows with an empty name are left out.

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,13 @@ class Run:
         """Where the trained model lies in the end."""
         return self.folder / CHECKPOINT_NAME
 
+    @property
+    def base(self) -> Path:
+        """Where the model lies that a LoRA adapter adapts."""
+        return self.folder / BASE_NAME
+
     def open(self, resume: bool = True) -> dict[str, Any] | None:
-        """Makes the folder ready.
+        """Looks at what the folder holds, and makes it if there is none.
 
         Args:
             resume: whether to take up a run that is there; it is removed if not.
@@ -49,27 +54,37 @@ class Run:
 
         Raises:
             ValueError: the folder holds a run of another request, or a checkpoint of unknown origin.
-            OSError: the folder cannot be written.
+            OSError: the folder cannot be made.
         """
+        with self._writable():
+            self.folder.mkdir(parents=True, exist_ok=True)
         record = self._record()
-        if record is None and self.checkpoint.exists():
-            raise ValueError(
-                f"{self.folder} holds a {CHECKPOINT_NAME} folder but no {RECORD_NAME}: choose another output folder."
-            )
-        if record is not None and not resume:
-            self._clear()
-            record = None
         if record is None:
-            self._write({})
+            if self.checkpoint.exists():
+                raise ValueError(
+                    f"{self.folder} holds a {CHECKPOINT_NAME} folder but no {RECORD_NAME}: choose another folder."
+                )
+            return None
+        if not resume:
+            self._clear()
             return None
         differing = _differences(record, self.request)
-        if differing:
+        # A run that never came to its first state has nothing to lose.
+        if differing and (self.checkpoint.exists() or self._states()):
             raise ValueError(
                 f"{self.folder} holds a run with {'; '.join(differing)}: choose another output folder, or start over "
                 "(--restart, resume=False)."
             )
         report: dict[str, Any] = record.get("report", {})
-        return report if report and self.checkpoint.is_dir() else None
+        return report if report and self.checkpoint.is_dir() and not differing else None
+
+    def begin(self) -> None:
+        """Notes what is asked, just before states and weights are written.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        self._write({})
 
     def newest_state(self, processes: int) -> str | None:
         """Folder of the last complete state of an interrupted run, None if there is none."""
@@ -80,7 +95,7 @@ class Run:
         return None
 
     def finish(self, report: Mapping[str, Any], model: Any, processor: Any) -> None:
-        """Saves the model, whole or not at all, notes the `report`, and removes the states that are no longer needed."""
+        """Saves the model, whole or not at all, notes the `report`, and removes states that are no longer needed."""
         partial = self.folder / f"{PARTIAL}{CHECKPOINT_NAME}"
         shutil.rmtree(partial, ignore_errors=True)
         model.save_pretrained(partial)
@@ -103,9 +118,13 @@ class Run:
         return record
 
     def _write(self, more: Mapping[str, Any]) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+        with self._writable():
             replace_text(self.folder / RECORD_NAME, json.dumps({**self.request, **more}, indent=2) + "\n")
+
+    @contextlib.contextmanager
+    def _writable(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise type(error)(f"Expected a folder that can be written, got {self.folder} ({error.strerror}).") from None
 
@@ -113,12 +132,13 @@ class Run:
         return [path for path in self.folder.glob("checkpoint-*") if path.is_dir() and _STATE.fullmatch(path.name)]
 
     def _clear(self) -> None:
-        for path in (*self._states(), self.checkpoint, self.folder / BASE_NAME):
+        for path in (*self._states(), self.checkpoint, self.base):
             shutil.rmtree(path, ignore_errors=True)
+        (self.folder / RECORD_NAME).unlink()
 
 
 def _is_complete(state: Path, processes: int) -> bool:
-    """Whether `Trainer` wrote all of a state: its own record comes last, but for the random states of other processes."""
+    """Whether `Trainer` wrote all of a state: its record comes last, but for the random states of other processes."""
     with contextlib.suppress(OSError, ValueError):
         json.loads((state / "trainer_state.json").read_text(encoding="utf-8"))
         names = ["rng_state.pth"] if processes == 1 else [f"rng_state_{rank}.pth" for rank in range(processes)]

@@ -45,7 +45,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 8192) -> PreTrainedT
     # Continuations count as special tokens for the learner, which must not stay so: only the vocabulary is kept.
     tokenizer = Tokenizer(models.WordPiece(vocab=learner.get_vocab(), unk_token="[UNK]"))
     tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, pre_tokenizer
-    begin, end = (tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]"))
+    begin, end = (SPECIAL_TOKENS.index(name) for name in ("[CLS]", "[SEP]"))
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", end), ("[CLS]", begin))
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

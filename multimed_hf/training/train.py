@@ -6,7 +6,6 @@ import os
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from ..data.heads import Head, heads_in
 from ..data.manifest import Manifest
 from ..data.samples import MultiMedCollator, SampleDataset
 from ..subsets import get_subset
-from .checkpoint import BASE_NAME, Parts, alignment, extended_model, heads_of_model, new_model
+from .checkpoint import Parts, alignment, extended_model, heads_of_model, new_model
 from .fewshot import support
 from .genes import AlignedSamples, GeneAlignment
 from .mixture import mixture_indices
@@ -81,6 +80,8 @@ class Settings:
             )
         if not 0 <= self.warmup < 1:
             raise ValueError(f"Expected warmup to be a share from 0 to below 1, got {self.warmup}.")
+        if not 0 <= self.mixture <= 1:
+            raise ValueError(f"Expected mixture to be an exponent from 0 to 1, got {self.mixture}.")
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,9 @@ def fit(
     """Trains one model on the train splits of built subsets.
 
     Writes `checkpoint/` (weights as safetensors, processor; with `lora` the adapter, its base beside it in `base/`) and
-    `training.json` (data fingerprints, sources, seed, settings) into `output_dir`, and while it runs `checkpoint-<step>/`,
-    from which the same call goes on after an interruption. A finished run is not repeated. Works under `torchrun` and
-    `accelerate launch`, where every process calls this function.
+    `training.json` (data fingerprints, sources, seed, settings) into `output_dir`, and while it runs
+    `checkpoint-<step>/`, from which the same call goes on after an interruption. A finished run is not repeated. Works
+    under `torchrun` and `accelerate launch`, where every process calls this function.
 
     Args:
         data: folder that `multimed build` wrote.
@@ -140,11 +141,14 @@ def fit(
 
     Raises:
         UnknownNameError: no subset has this name.
-        ValueError: subsets that are not built, a folder that holds a run with other data or settings, a start checkpoint
-            that does not fit, or arguments that contradict each other.
+        ValueError: subsets that are not built, a folder that holds a run with other data or settings, a start
+            checkpoint that does not fit, or arguments that contradict each other.
         FileNotFoundError: no built data, or no checkpoint at `start`.
         OSError: `output_dir` cannot be written.
     """
+    import torch
+    from transformers import set_seed
+
     settings = replace(settings or Settings(), **overrides)
     if lora and start is None:
         raise ValueError("LoRA adapts a trained model: give start, the checkpoint to adapt.")
@@ -167,9 +171,9 @@ def fit(
             "settings": asdict(settings),
         },
     )
-    # The first process tidies the folder; the others then find what it left.
+    # The first process alone may remove an earlier run; the others then find what it left.
     with arguments.main_process_first(local=False):
-        finished = run.open(resume)
+        finished = run.open(resume or not arguments.should_save)
     if finished:
         return FitReport(run.checkpoint, **finished)
 
@@ -184,8 +188,6 @@ def fit(
         for name, record in manifest.subsets.items()
         if f"{name}/{GENES_NAME}" in record.files
     }
-    from transformers import set_seed
-
     set_seed(seed)
     new = [head.name for head in heads]
     if start is None:
@@ -197,9 +199,15 @@ def fit(
     heads = heads_of_model(heads, model.config)
     statistics = target_statistics(train, [head for head in heads if head.name in new], genes)
     for name, (mean, scale) in statistics.items():
-        model.set_target_statistics(name, mean, scale)
+        model.set_target_statistics(name, torch.from_numpy(mean), torch.from_numpy(scale))
 
-    wrapped = _with_lora(model, processor, settings, run, arguments) if lora else model
+    with arguments.main_process_first(local=False):
+        if arguments.should_save:
+            run.begin()
+            if lora:
+                model.save_pretrained(run.base)
+                processor.save_pretrained(run.base)
+    wrapped = _with_lora(model, settings, run.base) if lora else model
     trainer = _trainer(wrapped, processor, heads, genes, train, validation, arguments, settings, seed)
     begin = time.monotonic()
     trainer.train(resume_from_checkpoint=run.newest_state(arguments.world_size))
@@ -232,7 +240,9 @@ def check_data(folder: Path, subsets: Sequence[str] | None) -> Manifest:
     for name in chosen:
         if name not in manifest.subsets:
             built = ", ".join(manifest.subsets) or "nothing"
-            raise ValueError(f"Subset {name!r} is not in {folder}, which holds {built}: run multimed build {name} first.")
+            raise ValueError(
+                f"Subset {name!r} is not in {folder}, which holds {built}: run multimed build {name} first."
+            )
         # Sizes only: hashing all files, as `multimed_hf.data.manifest.verify` does, may take longer than training.
         for path, record in manifest.subsets[name].files.items():
             size = (folder / path).stat().st_size if (folder / path).is_file() else None
@@ -245,7 +255,11 @@ def check_data(folder: Path, subsets: Sequence[str] | None) -> Manifest:
 
 
 def training_arguments(output_dir: Path, settings: Settings, seed: int, progress: bool) -> TrainingArguments:
-    """Arguments for a plain `Trainer` on packed batches of many tasks."""
+    """Arguments for a plain `Trainer` on packed batches of many tasks.
+
+    Raises:
+        ValueError: a launcher started several processes that would train alone, each for itself.
+    """
     import torch
     from transformers import TrainingArguments
 
@@ -262,6 +276,8 @@ def training_arguments(output_dir: Path, settings: Settings, seed: int, progress
         warmup_steps=settings.warmup,
         lr_scheduler_type="cosine",
         max_grad_norm=settings.max_grad_norm,
+        # Unless it is told, accelerate does not connect processes that have no accelerator: each would train alone.
+        use_cpu=not torch.accelerator.is_available(),
         bf16=cuda and torch.cuda.is_bf16_supported(),
         seed=seed,
         data_seed=seed,
@@ -282,8 +298,11 @@ def training_arguments(output_dir: Path, settings: Settings, seed: int, progress
         disable_tqdm=not progress,
         report_to="none",
     )
-    # Several GPUs in one process would mean nn.DataParallel, which cuts every tensor of a packed batch into equal pieces,
-    # whatever sample they belong to. One GPU is used instead; `torchrun` uses them all, a process each.
+    launched = int(os.environ.get("WORLD_SIZE", "1"))
+    if launched != arguments.world_size:
+        raise ValueError(f"Expected {launched} processes to train together, got {arguments.world_size}: use torchrun.")
+    # Several GPUs in one process would mean nn.DataParallel, which cuts every tensor of a packed batch into equal
+    # pieces, whatever sample they belong to. One GPU is used instead; `torchrun` uses them all, a process each.
     if arguments.n_gpu > 1:
         warnings.warn(
             f"Using 1 of {arguments.n_gpu} GPUs: start one process a GPU with torchrun to use all.", stacklevel=3
@@ -298,7 +317,8 @@ def _load(folder: Path, subsets: Sequence[str]) -> tuple[Parts, Parts]:
 
     loaded = {name: load_dataset(str(folder), name) for name in subsets}
     train, validation = (
-        [(name, splits[split]) for name, splits in loaded.items() if split in splits] for split in ("train", "validation")
+        [(name, splits[split]) for name, splits in loaded.items() if split in splits]
+        for split in ("train", "validation")
     )
     return train, validation
 
@@ -320,17 +340,15 @@ def _trainer(
     known = {head.name for head in heads}
     asked = [row.head for subset, part in train for row in labelled_rows(subset, part)]
     mixture = mixture_indices(asked, settings.mixture, seed)
-    held_out = None
+    held_out: Subset[Any] | None = None
     if validation:
         asked = [row.head for subset, part in validation for row in labelled_rows(subset, part)]
-        held_out = Subset(
-            AlignedSamples(SampleDataset(validation), genes), [i for i, head in enumerate(asked) if head in known]
-        )
+        held_out = Subset(_samples(validation, genes), [index for index, head in enumerate(asked) if head in known])
     trainer = Trainer(
         model=model,
         args=arguments,
         data_collator=MultiMedCollator(processor, heads),
-        train_dataset=Subset(AlignedSamples(SampleDataset(train), genes), mixture),
+        train_dataset=Subset(_samples(train, genes), mixture),
         eval_dataset=held_out,
         processing_class=processor,
     )
@@ -340,21 +358,21 @@ def _trainer(
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     matrices, vectors = ([part for part in trained if (part.ndim > 1) is wide] for wide in (True, False))
     trainer.optimizer = optimizer(
-        [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}], **options
+        [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+        **options,
     )
     return trainer
 
 
-def _with_lora(model: Any, processor: Any, settings: Settings, run: Run, arguments: TrainingArguments) -> Any:
-    """The model with adapters; its base, new heads included, is saved for whoever loads the adapter."""
+def _samples(parts: Parts, genes: GeneAlignment) -> Any:
+    """The rows of all parts, one after the other. `Any`: torch wants a subclass of its own, and needs none."""
+    return AlignedSamples(SampleDataset(parts), genes)
+
+
+def _with_lora(model: Any, settings: Settings, base: Path) -> Any:
+    """The model with adapters that name `base` as the place of what they adapt, new heads included."""
     from peft import LoraConfig, get_peft_model
 
-    base = run.folder / BASE_NAME
-    waiting: AbstractContextManager[Any] = arguments.main_process_first(local=False)
-    with waiting:
-        if arguments.should_save:
-            model.save_pretrained(base)
-            processor.save_pretrained(base)
     model.name_or_path = str(base.resolve())
     lora = LoraConfig(
         r=settings.lora_rank,

@@ -76,8 +76,8 @@ def test_offline_in_a_process_of_its_own():
     build(["eeg"])
     script = 'from datasets import load_dataset; print(len(load_dataset("multimed", "eeg", split="train")))'
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(Path("home").absolute())}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["42"]
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == ["42"], done.stderr
 
 
 def test_every_type_of_column_survives():
@@ -249,21 +249,28 @@ def test_ids_and_groups_are_checked_over_all_splits(monkeypatch):
     assert not Path("multimed").exists()
 
 
+class Killed(BaseException):
+    pass
+
+
 def killed_at(step, function, *arguments, **options):
-    """Runs `function` in a fork that dies, as if killed, at the `step`-th `os.replace`; whether it did die."""
-    child = os.fork()
-    if not child:
-        signal.alarm(60)
-        calls, replace = iter(range(1, 1000)), os.replace
-        os.replace = lambda source, target: os._exit(9) if next(calls) == step else replace(source, target)
+    """Lets `function` die at its `step`-th `os.replace` with nothing tidied up; whether it came so far."""
+    calls, replace = iter(range(1, 1000)), os.replace
+
+    def interrupted(source, target):
+        if next(calls) != step:
+            return replace(source, target)
+        for owner, name in ((shutil, "rmtree"), (Path, "unlink"), (Path, "rmdir")):
+            patch.setattr(owner, name, lambda *_, **__: None)
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", interrupted)
         try:
             function(*arguments, **options)
-        except BaseException:
-            os._exit(1)
-        os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, 9)
-    return code == 9
+        except Killed:
+            return True
+    return False
 
 
 def state():
@@ -295,6 +302,7 @@ def test_a_kill_at_any_step_never_leaves_a_mixture(others, replaces):
         found = state()
         assert found in (None, old, new)
         seen.append("absent" if found is None else "old" if found == old else "new")
+        assert found is None or verify("multimed") == []
         for subset in others:
             assert len(rows_of(subset=subset)["train"]["id"]) == 14
         # The next build, of anything, tidies up and lists only what is whole.
@@ -310,9 +318,22 @@ def test_a_kill_at_any_step_never_leaves_a_mixture(others, replaces):
     assert seen[0] == ("old" if replaces and others else "absent")
 
 
-def test_leftovers_of_a_kill_are_no_reason_to_refuse():
-    assert killed_at(1, build, ["eeg"])
-    assert [path.name[:9] for path in Path("multimed").iterdir() if path.is_dir()] == [".partial-"]
+def test_a_real_kill_leaves_nothing_that_loads_and_nothing_that_hinders():
+    script = """
+        import os, signal
+        from data_fakes import tiny
+        from multimed_hf import resources
+        from multimed_hf.data.build import build
+        resources.load_script = tiny.SCRIPTS.__getitem__
+        os.replace = lambda source, target: os.kill(os.getpid(), signal.SIGKILL)
+        build(["eeg"])
+    """
+    paths = [Path(build_module.__file__).parents[2], Path(tiny.__file__).parents[1]]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+    child = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=environment, capture_output=True)
+    assert child.returncode == -signal.SIGKILL
+    names = {path.name.split("-")[0] for path in Path("multimed").iterdir()}
+    assert names == {".multimed.lock", ".partial"} and state() is None
     build(["eeg"])
     assert sorted(path.name for path in Path("multimed").iterdir()) == ["README.md", "eeg", "manifest.json"]
 

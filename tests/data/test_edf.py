@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -135,9 +136,16 @@ def test_files_that_are_not_whole_are_refused(tmp_path: Path, suffix: str) -> No
         (data[: len(data) // 2], r"expected [\d,]+ bytes by its header, found [\d,]+ bytes"),
         (data + b"\0", "bytes by its header"),
         (data[:236] + b"-1      " + data[244:], "its header counts none"),
+        (data[:236] + b"0       " + data[244 : int(data[184:192])], "its header counts none"),
         (data[:236] + b"many    " + data[244:], "expected the numbers of an .DF header"),
         (data[:244] + b"long    " + data[252:], "expected .DF, but"),
     ]:
         path.write_bytes(broken)
         with pytest.raises(ValueError, match=rf"a\.{suffix}: .*{message}"):
             open_recording(path)
+
+
+def test_without_edfio_the_message_says_what_to_install(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "edfio", None)
+    with pytest.raises(ImportError, match=r"pip install multimed_hf\[eeg\]"):
+        open_recording(tmp_path / "a.edf")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,6 +116,26 @@ def test_of_alternate_locations_the_likelier_is_taken_for_the_whole_residue(tmp_
     assert chain.alternate == 1
 
 
+def test_of_two_residues_at_one_place_the_likelier_is_taken(tmp_path: Path) -> None:
+    lines = []
+    others = []
+    for line in pdb.mmcif_text({"A": pdb.chain(LETTERS)}).splitlines():
+        fields = line.split()
+        if line.startswith("ATOM") and fields[8] == "7":
+            x = f"{float(fields[10]) + 1:.3f}"
+            others.append(" ".join([*fields[:4], "B", "GLY", *fields[6:10], x, *fields[11:13], "0.7", *fields[14:]]))
+            lines.append(" ".join([*fields[:4], "A", *fields[5:13], "0.3", *fields[14:]]))
+            if len(others) == len(pdb.ATOMS):
+                lines += others
+        else:
+            lines.append(line)
+    chain = read(tmp_path, "\n".join(lines) + "\n", "cif").chains[0]
+    expected = pdb.chain(LETTERS).backbone
+    expected[6, :, 0] += 1
+    np.testing.assert_allclose(chain.backbone, expected, atol=1e-5)
+    assert chain.alternate == 1 and chain.sequence == LETTERS
+
+
 def test_other_polymers_and_waters_are_no_chains(tmp_path: Path) -> None:
     dna = replace(pdb.chain("A" * 20), monomers=(" DA",) * 20)
     water = f"HETATM 9999  O   HOH W   1    {1:8.3f}{1:8.3f}{1:8.3f}{1:6.2f}{20:6.2f}           O"
@@ -143,6 +164,13 @@ def test_a_file_that_breaks_off_anywhere_is_refused(tmp_path_factory, suffix: st
     end = text.rindex("ATOM") + (60 if suffix == "pdb" else text[text.rindex("ATOM") :].index("\n"))
     with pytest.raises(ValueError, match=rf"file\.{suffix}"):
         read(tmp_path_factory.mktemp("cut"), text[: int(part * end)], suffix)
+
+
+def test_mmcif_without_separators_may_end_with_its_last_row_but_not_within_it(tmp_path: Path) -> None:
+    text = pdb.mmcif_text({"A": pdb.chain(LETTERS)}).replace("#\n", "")
+    assert read(tmp_path, text, "cif").chains[0].sequence == LETTERS
+    with pytest.raises(ValueError, match="breaks off"):
+        read(tmp_path, text.rstrip(), "cif")
 
 
 def test_a_file_of_the_archive_that_breaks_off_after_a_chain_is_refused(tmp_path: Path) -> None:
@@ -255,11 +283,12 @@ def test_relatives_and_fragments_are_one_cluster_and_strangers_are_not() -> None
     assert cluster(sequences) == {"a": "a", "b": "a", "c": "a", "d": "a", "e": "e", "f": "f", "g": "g", "h": "a"}
 
 
-def test_links_are_handed_on() -> None:
+@pytest.mark.parametrize("bridge", ["a", "m", "z"])
+def test_links_are_handed_on(bridge: str) -> None:
     first, second = pdb.sequence(100, seed=1), pdb.sequence(100, seed=2)
-    sequences = {"z": first, "y": second}
-    assert cluster(sequences) == sequences | {"z": "z", "y": "y"}
-    assert set(cluster(sequences | {"x": first + second}).values()) == {"x"}
+    sequences = {"y": first, "b": second}
+    assert cluster(sequences) == {"y": "y", "b": "b"}
+    assert set(cluster(sequences | {bridge: first + second}).values()) == {min(bridge, "b")}
 
 
 @given(st.randoms(use_true_random=False))
@@ -280,3 +309,9 @@ def test_chance_links_few_strangers_even_of_very_different_lengths() -> None:
 def test_no_sequence_is_too_short_to_stand_alone() -> None:
     assert cluster({"a": "A", "b": "", "c": "AC"}) == {"a": "a", "b": "b", "c": "c"}
     assert cluster({}) == {}
+
+
+def test_without_gemmi_the_message_says_what_to_install(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "gemmi", None)
+    with pytest.raises(ImportError, match=r"pip install multimed_hf\[protein\]"):
+        read(tmp_path, pdb.pdb_text({"A": pdb.chain(LETTERS)}), "pdb")

@@ -63,6 +63,11 @@ def test_official_splits_are_kept():
     assert {split: len(chosen) for split, chosen in assign(items).items()} == {"train": 15, "test": 5}
 
 
+def test_train_comes_first_even_where_the_official_test_split_is_larger():
+    items = [Entry(index, f"g{index}", split="test" if index else "train") for index in range(50)]
+    assert {split: len(chosen) for split, chosen in assign(items, 1).items()} == {"train": 1}
+
+
 @pytest.mark.parametrize(
     ("items", "rows", "message"),
     [

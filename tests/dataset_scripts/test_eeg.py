@@ -276,9 +276,18 @@ class TestSynthetic:
     @settings(max_examples=60)
     @given(st.integers(1, 3000))
     def test_any_number_of_rows_has_the_splits_it_can_have(self, rows: int) -> None:
-        splits = assign(eeg.SyntheticReader(None, rows).index(), rows)
+        entries = eeg.SyntheticReader(None, rows).index()
+        assert max(entry.key[1] for entry in entries) < 40
+        splits = assign(entries, rows)
         assert sum(map(len, splits.values())) == rows
         assert list(splits) == ["train", "validation", "test"] or rows < 5
+
+    @given(st.integers(20, 1200))
+    def test_few_rows_still_have_each_label_of_a_subject(self, rows: int) -> None:
+        splits = assign(eeg.SyntheticReader(None, rows).index(), rows)
+        counts = Counter(entry.group for entries in splits.values() for entry in entries)
+        # The subject that was taken last has what was missing.
+        assert sum(count < len(LABELS) for count in counts.values()) <= 1
 
     @settings(max_examples=20)
     @given(st.integers(5, 1199), st.integers(5, 1200))

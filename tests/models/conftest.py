@@ -27,7 +27,6 @@ class ModelTester:
 
     def __init__(self, tokenizer: Any, processor: Any) -> None:
         self.tokenizer, self.processor = tokenizer, processor
-        self.tasks = TASKS
 
     def config(self, modalities: list[str] | None = None, kinds: Any = tuple(TASKS), **overrides: Any) -> Any:
         """A configuration of two narrow layers without dropout, with one head per kind that the modalities allow."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -71,9 +72,7 @@ def test_known_places(name, expected):
     ],
 )
 def test_steps_along_the_great_circles(chain, step):
-    assert [degrees(one, other) for one, other in zip(chain, chain[1:], strict=False)] == pytest.approx(
-        [step] * (len(chain) - 1)
-    )
+    assert [degrees(one, other) for one, other in pairwise(chain)] == pytest.approx([step] * (len(chain) - 1))
 
 
 @pytest.mark.parametrize(("middle", "ends"), [("F3", ("Fz", "F7")), ("P4", ("Pz", "P8")), ("FC3", ("FCz", "FT7"))])

@@ -23,18 +23,18 @@ def no_grad():
         yield
 
 
-def sequence_encoder(tester, window, stride, letters=5):
+def sequence_encoder(tester, window, stride, places=0):
     torch.manual_seed(0)
-    return MultiMedSequenceEncoder(tester.config(), letters, window, stride).eval()
+    return MultiMedSequenceEncoder(tester.config(), 5, window, stride, places).eval()
 
 
 @settings(max_examples=40)
-@given(lengths_of_sequences, windows, st.integers(0, 99))
-def test_sequence_windows_against_loops(tester, lengths, window_stride, seed):
+@given(lengths_of_sequences, windows, st.sampled_from([0, 1, 20]), st.integers(0, 99))
+def test_sequence_windows_against_loops(tester, lengths, window_stride, known_places, seed):
     window, stride = window_stride
-    encoder = sequence_encoder(tester, window, stride)
+    encoder = sequence_encoder(tester, window, stride, known_places)
     ids = [np.random.default_rng(seed).integers(0, 5, length).tolist() for length in lengths]
-    rows, places = [], []
+    rows, places, standing = [], [], []
     for sequence in ids:
         for token in range(-(-len(sequence) // stride)):
             row = torch.zeros(encoder.embedding.weight.shape[1])
@@ -43,9 +43,14 @@ def test_sequence_windows_against_loops(tester, lengths, window_stride, seed):
                 letter = sequence[place] if 0 <= place < len(sequence) else 5
                 row += encoder.embedding.weight[offset * 6 + letter]
             rows.append(row)
+            # Near the start each letter also counts by its place in the sequence, once.
+            own = torch.zeros_like(row)
+            for place in range(token * stride, min(token * stride + stride, len(sequence), known_places)):
+                own += encoder.place.weight[place * 5 + sequence[place]]
+            standing.append(own)
             places.append(token)
-    expected = encoder.position(torch.stack(rows), torch.tensor(places))
-    tokens, counts = encoder(torch.tensor(sum(ids, [])), torch.tensor(lengths))
+    expected = encoder.position(torch.stack(rows), torch.tensor(places)) + torch.stack(standing)
+    tokens, counts = encoder(torch.tensor([letter for sequence in ids for letter in sequence]), torch.tensor(lengths))
     assert counts.tolist() == [-(-length // stride) for length in lengths]
     torch.testing.assert_close(tokens, expected, atol=1e-5, rtol=1e-5)
 
@@ -76,7 +81,7 @@ def test_text_pairs_are_one_segment(tester):
     text = packed["inputs"]["text"]
     assert text["lengths"].tolist() == [4, 1, 2]
     pairs = [tester.tokenizer("the question", "maybe no"), tester.tokenizer("normal"), tester.tokenizer("is", "heart")]
-    assert text["input_ids"].tolist() == sum((pair["input_ids"] for pair in pairs), [])
+    assert text["input_ids"].tolist() == [token for pair in pairs for token in pair["input_ids"]]
 
 
 @settings(max_examples=20)
@@ -114,12 +119,16 @@ def test_channels_have_no_order_but_places(tester, seed):
     }
     renamed = {**recording, "channels": ["C4", "Fz", "Oz", "T8"]}
     model = tester.model(tester.config(["eeg"]))
-    one, other, moved = (model(**tester.batch([{"eeg": each}])).pooler_output for each in (recording, shuffled, renamed))
+    one, other, moved = (
+        model(**tester.batch([{"eeg": each}])).pooler_output for each in (recording, shuffled, renamed)
+    )
     torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
     assert not torch.allclose(one, moved, atol=1e-4)
 
 
-@pytest.mark.parametrize("channels", [["Cz"], ["FC5", "TP10"], "Fp1 Fp2 F7 F3 Fz F4 F8 T3 C3 Cz C4 T4 T5 P3 Pz P4 T6 O1 O2".split()])
+@pytest.mark.parametrize(
+    "channels", [["Cz"], ["FC5", "TP10"], "Fp1 Fp2 F7 F3 Fz F4 F8 T3 C3 Cz C4 T4 T5 P3 Pz P4 T6 O1 O2".split()]
+)
 def test_any_montage(tester, channels):
     signal = np.random.default_rng(0).normal(size=(len(channels), 200))
     batch = tester.batch([{"eeg": {"signal": signal, "channels": channels, "sampling_rate": 128.0}}])

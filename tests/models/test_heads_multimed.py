@@ -28,7 +28,9 @@ def head_of(tester, kind, seed=0, scale=1.0, **task):
 
 
 def vectors(tester, size, seed=0, scale=1.0):
-    return torch.from_numpy(np.random.default_rng(seed).normal(size=(size, tester.config().hidden_size))).float() * scale
+    return (
+        torch.from_numpy(np.random.default_rng(seed).normal(size=(size, tester.config().hidden_size))).float() * scale
+    )
 
 
 @settings(max_examples=50)
@@ -69,7 +71,7 @@ def test_class_losses_are_log_losses(tester, kind):
     head = head_of(tester, kind, scale=0.3)
     logits = head(vectors(tester, 20))
     labels = torch.arange(20) % 4
-    expected = log_loss(labels, logits.softmax(1).double(), labels=range(4))
+    expected = log_loss(labels, logits.double().softmax(1), labels=range(4))
     assert head.loss(logits, labels).mean().item() == pytest.approx(expected, rel=1e-4)
     labels[3] = -100
     assert head.loss(logits, labels)[3] == 0 and is_present(kind, labels).tolist() == [i != 3 for i in range(20)]
@@ -100,7 +102,9 @@ def test_regression_speaks_in_units_of_the_data(tester):
     labels = torch.tensor([[10.0, -5.0, 0.0], [float("nan"), -4.0, float("nan")], [float("nan")] * 3, [0] * 3, [1] * 3])
     losses = head.loss(head(pooled), labels)
     standard = ((labels - mean) / scale).numpy()
-    np.testing.assert_allclose(losses[[0, 1, 3, 4]], np.nanmean((raw.numpy() - standard) ** 2, axis=1)[[0, 1, 3, 4]], rtol=1e-4)
+    asking = [0, 1, 3, 4]
+    expected = np.nanmean((raw.numpy() - standard)[asking] ** 2, axis=1)
+    np.testing.assert_allclose(losses[asking], expected, rtol=1e-4)
     assert losses[2] == 0 and is_present("regression", labels).tolist() == [True, True, False, True, True]
 
 

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multimed_hf.models import MultiMedForMultitask
+from multimed_hf.models.chain_multimed import build_chain
 from multimed_hf.models.configuration_multimed import KINDS, MODALITIES
 
 NAMES = {"single_label": "cell_type/ten", "regression": "expression/pbmc", "structure": "structure/backbone"}
 
 
-def without(labels, size):
+def without(labels):
     """`labels` as they stand where no sample asks anything."""
     empty = {}
     for name, label in labels.items():
@@ -39,7 +40,7 @@ def test_loss_is_the_mean_over_samples_of_the_losses_they_ask(tester, setting):
     model, samples, batch, labels = setting
     chains = [len(sample.get("protein", "")) for sample in samples]
     names = [name for name in labels if not name.startswith("structure")]
-    asked = without(labels, len(samples))
+    asked = without(labels)
     costs = []
     for index, sample in enumerate(samples):
         name = "structure/backbone" if index == 0 else names[index % len(names)]
@@ -59,7 +60,7 @@ def test_loss_is_the_mean_over_samples_of_the_losses_they_ask(tester, setting):
 
 
 def test_weights_scale_losses(tester, setting):
-    model, samples, batch, labels = setting
+    model, _, batch, labels = setting
     tasks = [{**task, "weight": 2.0} if task["name"] == NAMES["regression"] else task for task in model.config.tasks]
     heavier = MultiMedForMultitask(tester.config(tasks=tasks)).eval()
     heavier.load_state_dict(model.state_dict())
@@ -76,7 +77,7 @@ def test_absent_labels_contribute_exactly_nothing(tester, setting, kind, seed):
     name = next(task["name"] for task in model.config.tasks if task["kind"] == kind)
     logits = {name: model(**batch).logits[name].detach().requires_grad_()}
     absent = torch.from_numpy(np.random.default_rng(seed).random(len(samples)) < 0.5)
-    given_labels, empty = labels[name], without(labels, len(samples))[name]
+    given_labels, empty = labels[name], without(labels)[name]
     if kind == "structure":
         lengths = torch.tensor([len(sample["protein"]) for sample in samples if "protein" in sample])
         absent = torch.repeat_interleave(absent[: len(lengths)], lengths)
@@ -95,8 +96,8 @@ def test_absent_labels_contribute_exactly_nothing(tester, setting, kind, seed):
 
 
 def test_a_head_nobody_asks_does_not_learn(setting):
-    model, samples, batch, labels = setting
-    asked = {**without(labels, len(samples)), NAMES["single_label"]: labels[NAMES["single_label"]]}
+    model, _, batch, labels = setting
+    asked = {**without(labels), NAMES["single_label"]: labels[NAMES["single_label"]]}
     model.zero_grad()
     model(**batch, labels=asked).loss.backward()
     for name, head in model.heads.tasks.items():
@@ -106,20 +107,21 @@ def test_a_head_nobody_asks_does_not_learn(setting):
 
 
 def test_a_batch_that_asks_nothing_still_has_a_loss(setting):
-    model, samples, batch, labels = setting
+    model, _, batch, labels = setting
     model.zero_grad()
-    output = model(**batch, labels=without(labels, len(samples)))
+    output = model(**batch, labels=without(labels))
     assert output.loss.item() == 0 and output.losses == {}
     output.loss.backward()
     assert not any(each.grad.any() for each in model.heads.parameters())
-    text = {"sample_ids": torch.arange(1), "inputs": {"text": batch["inputs"]["text"] | {"samples": torch.tensor([0])}}}
-    text["inputs"]["text"] = {"input_ids": torch.tensor([3]), "lengths": torch.tensor([1]), "samples": torch.tensor([0])}
-    bare = {name: label for name, label in without(labels, 1).items() if not isinstance(label, dict)}
-    bare = {name: label[:1] for name, label in bare.items()}
-    bare["structure/backbone"] = {"backbone": torch.zeros(0, 3, 3), "resolved": torch.zeros(0, dtype=torch.bool)}
-    # No protein, no choices: those heads predict nothing at all.
-    output = model(**text, labels=bare)
-    assert output.logits.keys() == bare.keys() - {"structure/backbone", "question/pubmedqa"}
+
+
+def test_heads_without_their_input_predict_nothing(tester, setting):
+    """No protein, no structure; no choices, no answer. Labels say "absent", and the loss can be differentiated."""
+    model = setting[0]
+    samples = [{"text": "normal"}]
+    labels = without(tester.labels(model.config, samples))
+    output = model(**tester.batch(samples), labels=labels)
+    assert output.logits.keys() == labels.keys() - {"structure/backbone", "question/pubmedqa"}
     output.loss.backward()
 
 
@@ -161,24 +163,28 @@ def test_wrong_target_statistics_are_refused(tester, name, mean, scale, message)
 @pytest.mark.parametrize(
     ("kind", "modalities", "factor"),
     [
-        ("single_label", ["genomics"], 20),
-        ("multi_label", ["text"], 20),
-        ("ordinal", ["eeg"], 20),
-        ("regression", ["scrna"], 20),
+        ("single_label", ["eeg"], 10),
+        ("multi_label", ["text"], 10),
+        ("ordinal", ["genomics"], 4),
+        ("regression", ["scrna"], 10),
         ("structure", ["protein"], 2),
-        ("answer", ["text", "scrna"], 20),
+        ("answer", ["text", "scrna"], 10),
     ],
 )
 def test_every_kind_learns_sixteen_samples_by_heart(tester, kind, modalities, factor):
-    """In 200 steps the loss falls at least to 1 / `factor` of what it was; random chains fit no peptide geometry."""
+    """In 100 steps the loss falls to less than 1 / `factor` of what it was."""
     rng = np.random.default_rng(0)
     samples = [tester.sample(rng, modalities) for _ in range(16)]
     model = tester.model(tester.config(modalities, [kind], initializer_range=0.05)).train()
     batch = tester.batch(samples, tester.choices(samples) if kind == "answer" else None)
     labels = tester.labels(model.config, samples)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    if kind == "structure":
+        # A random walk is no peptide: the targets are chains that exist.
+        chains = [build_chain(torch.from_numpy(rng.normal(size=(len(sample["protein"]), 6)))) for sample in samples]
+        labels["structure/backbone"]["backbone"] = torch.cat(chains)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     losses = []
-    for _ in range(200):
+    for _ in range(100):
         loss = model(**batch, labels=labels).loss
         optimizer.zero_grad()
         loss.backward()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,14 +60,14 @@ def test_blocks_are_runs_of_samples_of_one_length(batch):
     assert ends[0] == 0 and ends[-1] == len(packing.sample) and len(ends) == size + 1
     assert sum(count * length for count, length in packing.blocks) == len(packing.sample)
     lengths = [length for count, length in packing.blocks for _ in range(count)]
-    assert lengths == [end - start for start, end in zip(ends, ends[1:], strict=False) if end > start]
-    assert [length for _, length in packing.blocks] == sorted({length for length in lengths})
+    assert lengths == [end - start for start, end in pairwise(ends) if end > start]
+    assert [length for _, length in packing.blocks] == sorted(set(lengths))
     bounds = set(ends)
     assert {int(first) for first, length in zip(packing.first, packing.lengths, strict=True) if length} <= bounds
 
 
 @given(batches())
-def test_mean_is_that_of_each_sample(batch):
+def test_mean_and_maximum_are_those_of_each_sample(batch):
     size, segments = batch
     packing = Packing.of(size, segments)
     tokens = torch.randn(len(packing.sample), 3, dtype=torch.float64).to(torch.bfloat16)
@@ -73,5 +75,7 @@ def test_mean_is_that_of_each_sample(batch):
     assert means.dtype == torch.float32 and means.shape == (size, 3)
     for sample in range(size):
         own = tokens[packing.sample == sample].double()
+        highest = own.amax(0) if len(own) else torch.zeros(3, dtype=torch.float64)
+        assert torch.equal(packing.max(tokens)[sample].double(), highest)
         expected = own.mean(0) if len(own) else torch.zeros(3, dtype=torch.float64)
         torch.testing.assert_close(means[sample].double(), expected, atol=1e-6, rtol=1e-5)

@@ -1,0 +1,73 @@
+"""`pipeline("multimed-classification")`: raw values in, named probabilities out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from transformers import pipeline
+
+from multimed_hf.models import MultiMedPipeline
+from multimed_hf.models.configuration_multimed import MODALITIES
+
+
+@pytest.fixture(scope="module")
+def folder(tester, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checkpoint")
+    tester.model().save_pretrained(folder)
+    tester.processor.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sample(tester):
+    sample = tester.sample(np.random.default_rng(3), MODALITIES)
+    return {**sample, "text": ("the question", "heart size is normal"), "choices": ["no", "maybe", "yes"]}
+
+
+def test_predictions_are_those_of_the_model(folder, sample, tester):
+    predict = pipeline("multimed-classification", model=str(folder))
+    assert isinstance(predict, MultiMedPipeline)
+    found = predict(sample)
+    model = tester.model()
+    with torch.no_grad():
+        logits = model(**tester.batch([{name: sample[name] for name in MODALITIES}], [sample["choices"]])).logits
+    assert list(found) == [task["name"] for task in model.config.tasks]
+    for task in model.config.tasks:
+        name, kind = task["name"], task["kind"]
+        if kind == "structure":
+            np.testing.assert_allclose(found[name], logits[name], atol=1e-5)
+            assert np.shape(found[name]) == (len(sample["protein"]), 3, 3)
+        elif kind == "regression":
+            np.testing.assert_allclose(found[name], logits[name][0], atol=1e-5)
+        else:
+            labels = sample["choices"] if kind == "answer" else task["labels"]
+            scores = [answer["score"] for answer in found[name]]
+            assert scores == sorted(scores, reverse=True)
+            expected = logits[name][0].sigmoid() if kind == "multi_label" else logits[name][0].softmax(0)
+            by_label = {answer["label"]: answer["score"] for answer in found[name]}
+            assert [by_label[label] for label in labels] == pytest.approx(expected.tolist(), abs=1e-5)
+            if kind != "multi_label":
+                assert sum(scores) == pytest.approx(1, abs=1e-4)
+
+
+def test_only_what_can_be_asked_and_is_asked(folder):
+    predict = pipeline("multimed-classification", model=str(folder))
+    found = predict({"text": "no acute disease", "eeg": None})
+    assert found.keys() == {"cell_type/ten", "findings/openi", "grade/five", "expression/pbmc"}
+    assert list(predict({"protein": "MKV"}, tasks=["structure/backbone"])) == ["structure/backbone"]
+    several = predict([{"text": "normal"}, {"genomics": "ACGT"}], tasks=["grade/five"])
+    assert [list(each) for each in several] == [["grade/five"]] * 2
+
+
+def test_unknown_modality_is_refused(folder):
+    with pytest.raises(ValueError, match=r"got \['ecg'\] as well"):
+        pipeline("multimed-classification", model=str(folder))({"text": "normal", "ecg": [1.0]})
+
+
+def test_saved_by_its_parts_it_predicts_the_same(folder, sample, tmp_path):
+    predict = pipeline("multimed-classification", model=str(folder))
+    predict.model.save_pretrained(tmp_path)
+    predict.processor.save_pretrained(tmp_path)
+    again = pipeline("multimed-classification", model=str(tmp_path))
+    assert again(sample) == predict(sample)

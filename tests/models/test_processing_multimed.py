@@ -1,0 +1,137 @@
+"""The processor: packs what it is given, refuses what cannot be right, and comes back from disk as it was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoProcessor
+
+from multimed_hf.models import (
+    MultiMedCellFeatureExtractor,
+    MultiMedProcessor,
+    MultiMedSequenceFeatureExtractor,
+    MultiMedSignalFeatureExtractor,
+)
+from multimed_hf.models.configuration_multimed import MODALITIES
+
+PARTS = ["eeg", "genomics", "scrna", "protein"]
+
+
+def flat(batch, prefix=""):
+    """Nested tensors by path."""
+    found = {}
+    for name, value in batch.items():
+        found |= flat(value, f"{prefix}{name}.") if hasattr(value, "items") else {prefix + name: value}
+    return found
+
+
+@pytest.fixture
+def eeg():
+    return {"signal": np.zeros((1, 9)), "channels": ["Cz"], "sampling_rate": 128.0}
+
+
+def test_batch_is_packed(tester, eeg):
+    batch = tester.processor(
+        text=[None, "no acute disease", "normal"],
+        eeg=[eeg, None, eeg],
+        choices=[None, ["yes", "no"], ["no", "maybe", "yes"]],
+    )
+    assert batch["sample_ids"].tolist() == [0, 1, 2]
+    assert list(batch["inputs"]) == ["text", "eeg"]
+    assert batch["inputs"]["text"]["samples"].tolist() == [1, 2]
+    assert batch["inputs"]["text"]["lengths"].tolist() == [3, 1]
+    assert batch["inputs"]["eeg"]["samples"].tolist() == [0, 2]
+    # Candidates are read once each, however many samples ask them.
+    assert batch["choices"]["lengths"].tolist() == [1, 1, 1]
+    assert batch["choices"]["index"].tolist() == [[-1, -1, -1], [0, 1, -1], [1, 2, 0]]
+    expected = tester.tokenizer(["yes", "no", "maybe"])["input_ids"]
+    assert batch["choices"]["input_ids"].tolist() == [token for ids in expected for token in ids]
+
+
+def test_numpy_and_torch_hold_the_same(tester):
+    sample = tester.sample(np.random.default_rng(0), MODALITIES)
+    columns = {name: [value] for name, value in sample.items()}
+    tensors, arrays = (flat(tester.processor(**columns, return_tensors=kind)) for kind in ("pt", "np"))
+    assert tensors.keys() == arrays.keys()
+    for name, value in arrays.items():
+        assert isinstance(value, np.ndarray) and isinstance(tensors[name], torch.Tensor)
+        np.testing.assert_array_equal(tensors[name].numpy(), value)
+
+
+def test_long_texts_are_cut(tester):
+    short = MultiMedProcessor(tester.tokenizer, max_text_tokens=4)
+    assert short(text=["no acute disease normal heart size"])["inputs"]["text"]["lengths"].tolist() == [4]
+    assert short(text=[("no acute disease", "normal heart size")])["inputs"]["text"]["lengths"].tolist() == [4]
+
+
+def test_processor_comes_back_from_disk(tester, tmp_path):
+    """Every part with its class and settings, though all of them differ from the defaults."""
+    saved = MultiMedProcessor(
+        tester.tokenizer,
+        MultiMedSignalFeatureExtractor(sampling_rate=100.0, patch_size=50, unit=10.0, limit=200.0),
+        MultiMedSequenceFeatureExtractor("ACGUN", max_length=77),
+        MultiMedCellFeatureExtractor(["ZZZ3", "AAA1", "MMM2"]),
+        MultiMedSequenceFeatureExtractor("MKVLX", max_length=99),
+        max_text_tokens=5,
+    )
+    saved.save_pretrained(tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".jinja", ".txt"}
+    loaded = AutoProcessor.from_pretrained(tmp_path)
+    assert type(loaded) is MultiMedProcessor and loaded.max_text_tokens == 5
+    for name in PARTS:
+        one, other = (getattr(each, f"{name}_feature_extractor") for each in (saved, loaded))
+        assert type(one) is type(other)
+        assert one.to_dict() == other.to_dict()
+    assert loaded.scrna_feature_extractor.genes == ["ZZZ3", "AAA1", "MMM2"]
+    assert loaded.tokenizer.get_vocab() == saved.tokenizer.get_vocab()
+    columns = {
+        "text": ["no acute disease heart size normal"],
+        "eeg": [
+            {
+                "signal": np.random.default_rng(0).normal(size=(2, 333)) * 99,
+                "channels": ["C3", "Iz"],
+                "sampling_rate": 160.0,
+            }
+        ],
+        "genomics": ["ACGU"],
+        "scrna": [{"genes": ["MMM2", "ZZZ3"], "values": [1.0, 2.0]}],
+        "protein": ["MKV"],
+        "choices": [["yes", "no"]],
+    }
+    one, other = flat(saved(**columns)), flat(loaded(**columns))
+    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_wrong_batches_are_refused(tester, eeg):
+    refused = {
+        "one or more modalities with one entry per sample each, got lengths {}": {},
+        "got lengths {'text': 2, 'eeg': 1}": {"text": ["a", "b"], "eeg": [eeg]},
+        "got lengths {'text': 1, 'choices': 2}": {"text": ["a"], "choices": [None, ["yes"]]},
+        "got lengths {'text': 0}": {"text": []},
+        "at least one modality for every sample, got none for samples [1]": {"text": ["a", None], "eeg": [eeg, None]},
+        "a list with one entry per sample, got a single value for ['text']": {"text": "no acute disease"},
+        "got a single value for ['eeg']": {"eeg": eeg},
+        "a list of candidate answers for each sample of `choices`, got a string": {"text": ["a"], "choices": ["yes"]},
+        "and `choices`, got ['ecg'] as well": {"text": ["a"], "ecg": [eeg]},
+        "at least one token, got an empty one": {"text": ["a", ""]},
+        "finite EEG values in microvolt, got NaN": {"eeg": [{**eeg, "signal": np.full((1, 9), np.nan)}]},
+        "10-10 electrode such as 'C3' or 'FCz', got 'ECG'": {"eeg": [{**eeg, "channels": ["ECG"]}]},
+        "letters of 'ACGTN' (N unknown), got ['U']": {"genomics": ["ACGU"]},
+        "1 to 8192 letters, got 8193": {"genomics": ["A" * 8193]},
+        "1 to 8192 letters, got 0": {"protein": [""]},
+        "as many values as genes, at least one, got 1 and 2": {
+            "scrna": [{"genes": ["GENE1", "GENE2"], "values": [1.0]}]
+        },
+        "genes of the model's 24, got ['ACTB']": {"scrna": [{"genes": ["ACTB"], "values": [1.0]}]},
+    }
+    for message, columns in refused.items():
+        with pytest.raises(ValueError) as error:
+            tester.processor(**columns)
+        assert message in str(error.value)
+    with pytest.raises(ValueError, match="at least one token, got an empty one"):
+        tester.processor(text=["a"], choices=[["yes", ""]])
+
+
+def test_names_of_what_the_model_takes(tester):
+    assert tester.processor.model_input_names == ["sample_ids", "inputs", "choices"]

@@ -1,0 +1,163 @@
+"""Plain `transformers.Trainer`: no subclass, no wrapper around the model or the data."""
+
+from __future__ import annotations
+
+import datasets
+import numpy as np
+import pytest
+import torch
+from transformers import Trainer, TrainingArguments
+
+from multimed_hf.data.heads import heads_in
+from multimed_hf.data.samples import MultiMedCollator, SampleDataset
+from multimed_hf.data.schema import RowCompleter, features_of
+
+
+def rows(subset, partial):
+    complete = RowCompleter(subset)
+    return datasets.Dataset.from_list([complete(row) for row in partial], features=features_of(subset))
+
+
+@pytest.fixture(scope="module")
+def parts():
+    """Forty rows of four subsets that between them ask for five kinds of heads."""
+    rng = np.random.default_rng(0)
+
+    def common(source, index):
+        return {"id": f"{source}/{index}", "source": source, "group": str(index)}
+
+    cells = [
+        {
+            **common("pbmc68k", index),
+            "has_scrna": True,
+            "gene_index": rng.choice(20, size=6, replace=False).tolist(),
+            "gene_value": rng.exponential(size=6).tolist(),
+            "cell_type": int(rng.integers(10)),
+            "expression_index": [21, 23],
+            "expression": rng.exponential(size=2).tolist(),
+        }
+        for index in range(10)
+    ]
+    reports = [
+        {
+            **common("openi_reports", index),
+            "has_text": True,
+            "text": "no acute disease" if index % 2 else "pleural effusion seen",
+            "report_findings": {"normal": index % 2, "pleural effusion": 1 - index % 2},
+        }
+        for index in range(10)
+    ]
+    questions = [
+        {
+            **common("pubmedqa", index),
+            "has_text": True,
+            "text": "lungs clear",
+            "question": "is heart size normal",
+            "choices": ["yes", "no", "maybe"],
+            "answer": ["yes", "no", "maybe"][index % 3],
+            "answer_type": "closed",
+        }
+        for index in range(10)
+    ]
+    chains = [
+        {
+            **common("pdb", index),
+            "has_protein": True,
+            "protein": "MKVLAT"[: 5 + index % 2],
+            "backbone": (rng.normal(size=(5 + index % 2, 3, 3)) * 5).tolist(),
+            "resolved": [True] * (5 + index % 2),
+        }
+        for index in range(10)
+    ]
+    return [
+        ("scrna", rows("scrna", cells)),
+        ("text", rows("text", reports + questions)),
+        ("protein", rows("protein", chains)),
+    ]
+
+
+def trainer_of(tester, parts, folder, **arguments):
+    heads = heads_in({subset: [data] for subset, data in parts})
+    config = tester.config(["text", "scrna", "protein"], tasks=[head.config for head in heads], hidden_dropout=0.1)
+    settings = {
+        "output_dir": str(folder),
+        "max_steps": 5,
+        "per_device_train_batch_size": 8,
+        "learning_rate": 1e-3,
+        "remove_unused_columns": False,
+        "label_names": ["labels"],
+        "save_strategy": "no",
+        "report_to": "none",
+        "use_cpu": True,
+        "disable_tqdm": True,
+        "seed": 0,
+        **arguments,
+    }
+    data = SampleDataset(parts)
+    return Trainer(
+        model=tester.model(config),
+        args=TrainingArguments(**settings),
+        train_dataset=data,
+        eval_dataset=data,
+        data_collator=MultiMedCollator(tester.processor, heads),
+    )
+
+
+def states(trainer):
+    return {name: value.clone() for name, value in trainer.model.state_dict().items()}
+
+
+def test_trains_and_evaluates(tester, parts, tmp_path):
+    trainer = trainer_of(tester, parts, tmp_path, max_steps=15, learning_rate=5e-3)
+    before = states(trainer)
+    start = trainer.evaluate()["eval_loss"]
+    assert trainer.train().global_step == 15
+    after = states(trainer)
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    assert trainer.evaluate()["eval_loss"] < start
+
+
+def test_evaluation_loss_is_the_mean_over_samples(tester, parts, tmp_path):
+    """Whatever the batch size, though batches differ in modalities and heads asked."""
+    trainer = trainer_of(tester, parts, tmp_path, per_device_eval_batch_size=8)
+    data = SampleDataset(parts)
+    with torch.no_grad():
+        whole = trainer.model.eval()(**trainer.data_collator(data.__getitems__(range(len(data))))).loss
+    assert trainer.evaluate()["eval_loss"] == pytest.approx(whole.item(), rel=1e-4)
+
+
+def test_resumed_run_ends_where_an_uninterrupted_one_does(tester, parts, tmp_path):
+    arguments = {"max_steps": 6, "save_strategy": "steps", "save_steps": 3}
+    whole = trainer_of(tester, parts, tmp_path / "whole", **arguments)
+    whole.train()
+    checkpoint = tmp_path / "whole" / "checkpoint-3"
+    assert (checkpoint / "model.safetensors").is_file()
+    resumed = trainer_of(tester, parts, tmp_path / "resumed", **arguments)
+    resumed.train(resume_from_checkpoint=str(checkpoint))
+    assert resumed.state.global_step == 6
+    one, other = states(whole), states(resumed)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_accumulated_gradients_are_those_of_the_large_batch(tester, parts, tmp_path):
+    def step(folder, size, accumulate):
+        trainer = trainer_of(
+            tester,
+            parts,
+            tmp_path / folder,
+            max_steps=1,
+            per_device_train_batch_size=size,
+            gradient_accumulation_steps=accumulate,
+            optim="sgd",
+            learning_rate=1.0,
+            max_grad_norm=0.0,
+        )
+        trainer.model.multimed.dropout.p = 0.0
+        for layer in trainer.model.multimed.layers:
+            layer.dropout.p = 0.0
+        trainer.train()
+        return states(trainer)
+
+    one, other = step("large", 16, 1), step("small", 4, 4)
+    for name in one:
+        torch.testing.assert_close(other[name], one[name], atol=1e-4, rtol=1e-4)
