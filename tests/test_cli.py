@@ -168,6 +168,18 @@ def test_train_passes_its_options_on(capsys, record):
     assert "10 steps" in out and "0.5000" in out and "multimed evaluate runs/a/checkpoint --data d" in out
 
 
+def test_train_trains(capsys, tmp_path, monkeypatch):
+    from multimed_hf.data.build import build
+
+    tiny.install(monkeypatch)
+    build(["eeg"], rows=20, out=tmp_path / "multimed")
+    run = ["train", "eeg", "--data", tmp_path / "multimed", "--out", tmp_path / "run", "--max-steps", 1]
+    assert status(*run) == 0
+    assert "1 steps" in capsys.readouterr().out and (tmp_path / "run" / "checkpoint" / "config.json").is_file()
+    assert status(*run, "--epochs", 2) == 2
+    assert "epochs 10.0, now 2.0" in capsys.readouterr().err
+
+
 def test_evaluate_writes_and_shows_the_results(capsys, record):
     results = [object()]
     evaluated = record("evaluation.evaluate", "evaluate_checkpoint", results)

@@ -87,11 +87,11 @@ def table(results: Sequence[Result]) -> Table:
     )
     drawn.add_column(two("Task", "score"), overflow="fold")
     drawn.add_column(two("Source", "split"), overflow="fold")
-    drawn.add_column(two("n", "groups"), justify="right")
-    drawn.add_column(two("Score", "95 % interval"), justify="right")
-    drawn.add_column("Trivial\nbaseline", justify="right")
-    drawn.add_column("Classical\nbaseline", justify="right")
-    drawn.add_column("Gap", justify="right")
+    drawn.add_column(two("n", "groups"), justify="right", overflow="fold")
+    drawn.add_column(two("Score", "95 % interval"), justify="right", overflow="fold")
+    drawn.add_column("Trivial\nbaseline", justify="right", overflow="fold")
+    drawn.add_column("Classical\nbaseline", justify="right", overflow="fold")
+    drawn.add_column("Gap", justify="right", overflow="fold")
     for line in found:
         drawn.add_row(
             # As words, which break between lines.
@@ -180,16 +180,16 @@ def _legend(figure: Figure, baselines: bool) -> None:
 def _label(result: Result) -> str:
     """Two lines: the task; the source, the score and the number of rows."""
     kind = {"train": "training rows", "validation": "validation rows"}.get(result.split, "rows")
-    source = result.source if result.source == "synthetic" or not result.synthetic else f"{result.source}, synthetic"
+    source = "synthetic" if result.synthetic else result.source
     return f"{result.task}{'*' * result.auxiliary}\n{source} · {result.metric} · {result.n:,} {kind}"
 
 
 def _note(result: Result) -> str:
     """What the score of a result does not say, or why there is none."""
-    what = "synthetic data: " if result.synthetic else ""
+    what = "synthetic data" if result.synthetic else result.source
     if result.score is None:
-        return f"{result.source}: not scored, {result.reasons['score']}."
-    return f"{result.source}: {what}{result.limits}."
+        return f"{what}: not scored, {result.reasons['score']}."
+    return f"{what}: {result.limits}."
 
 
 def _line(result: Result, footnote: int) -> Line:
@@ -197,7 +197,7 @@ def _line(result: Result, footnote: int) -> Line:
     return Line(
         task=result.task + "*" * result.auxiliary,
         metric=result.metric,
-        source=result.source + " (made by a program)" * (result.synthetic and result.source != "synthetic"),
+        source="synthetic" if result.synthetic else result.source,
         split=result.split,
         n=f"{result.n:,}",
         groups=f"{result.groups:,} x {result.unit}" if result.groups else "",

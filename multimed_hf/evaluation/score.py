@@ -73,7 +73,7 @@ def score_baselines(
     Returns:
         `trivial` and `classical`, each with `name` and `score`.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     head = rows.head
     scored: dict[str, dict[str, Any]] = {}

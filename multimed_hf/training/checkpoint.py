@@ -83,7 +83,7 @@ def new_model(
     texts = list(_texts(parts)) or [get_task(head.task).summary for head in heads]
     tokenizer = train_tokenizer(texts, vocab_size)
     vocabulary = list(
-        dict.fromkeys(symbol for subset, data in parts if _has(data, "scrna") for symbol in genes.get(subset, ()))
+        dict.fromkeys(symbol for subset, data in parts if carries(data, "scrna") for symbol in genes.get(subset, ()))
     )
     processor = MultiMedProcessor(tokenizer, scrna_feature_extractor=MultiMedCellFeatureExtractor(vocabulary))
     settings = {
@@ -168,10 +168,11 @@ def carried(parts: Parts) -> list[str]:
     """Modalities that rows carry, among those the model can read, in the model's order."""
     from ..models.configuration_multimed import MODALITIES
 
-    return [name for name in MODALITIES if any(_has(data, name) for _, data in parts)]
+    return [name for name in MODALITIES if any(carries(data, name) for _, data in parts)]
 
 
-def _has(data: datasets.Dataset, modality: str) -> bool:
+def carries(data: datasets.Dataset, modality: str) -> bool:
+    """Whether any row carries the modality."""
     flag = f"has_{modality}"
     return flag in data.column_names and any(data[flag][:])
 

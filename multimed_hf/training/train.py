@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,72 +16,18 @@ from ..data.heads import Head, heads_in
 from ..data.manifest import Manifest
 from ..data.samples import MultiMedCollator, SampleDataset
 from ..subsets import get_subset
-from .checkpoint import Parts, alignment, extended_model, heads_of_model, new_model
+from .checkpoint import Parts, alignment, carries, extended_model, heads_of_model, new_model
 from .fewshot import support
 from .genes import AlignedSamples, GeneAlignment
 from .mixture import mixture_indices
 from .runs import Run
+from .settings import Settings as Settings
 from .targets import labelled_rows, target_statistics
 
 if TYPE_CHECKING:
     from transformers import Trainer, TrainingArguments
 
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "fc1", "fc2")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train.
-
-    Attributes:
-        epochs: passes over the mixture, see `mixture_indices`.
-        max_steps: steps to take instead of `epochs`; -1 for none.
-        batch_size: samples a step and process.
-        learning_rate: highest learning rate of AdamW, reached after the warm-up; it then falls to 0 as a cosine.
-        weight_decay: decoupled weight decay of matrices; vectors (biases, norms) have none.
-        warmup: share of the steps over which the learning rate rises.
-        max_grad_norm: gradients with a larger norm are scaled down to it.
-        mixture: exponent of the task mixture: 1 as the data are, 0 the same share for every head.
-        select: "last" keeps the weights of the last step, "best" those of the epoch with the lowest loss on the
-            validation splits.
-        save_steps: steps between two states from which a run can be taken up again; with "best" it is one an epoch.
-        vocab_size: the most entries of the tokenizer of a new model.
-        lora_rank: rank of LoRA matrices.
-        lora_alpha: their scale, times the rank.
-        lora_dropout: dropout on their input.
-        num_workers: processes that prepare batches; 0 for none.
-        config: what `MultiMedConfig` should hold instead of its defaults; with a start checkpoint only dropout rates.
-    """
-
-    epochs: float = 10.0
-    max_steps: int = -1
-    batch_size: int = 32
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.05
-    warmup: float = 0.1
-    max_grad_norm: float = 1.0
-    mixture: float = 0.5
-    select: str = "last"
-    save_steps: int = 500
-    vocab_size: int = 8192
-    lora_rank: int = 8
-    lora_alpha: int = 16
-    lora_dropout: float = 0.0
-    num_workers: int = 0
-    config: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.select not in ("last", "best"):
-            raise ValueError(f"Expected select to be 'last' or 'best', got {self.select!r}.")
-        if self.epochs <= 0 or self.batch_size < 1 or self.save_steps < 1 or self.learning_rate <= 0:
-            raise ValueError(
-                "Expected epochs and learning_rate above 0, batch_size and save_steps of at least 1, got "
-                f"{self.epochs}, {self.learning_rate}, {self.batch_size}, {self.save_steps}."
-            )
-        if not 0 <= self.warmup < 1:
-            raise ValueError(f"Expected warmup to be a share from 0 to below 1, got {self.warmup}.")
-        if not 0 <= self.mixture <= 1:
-            raise ValueError(f"Expected mixture to be an exponent from 0 to 1, got {self.mixture}.")
 
 
 @dataclass(frozen=True)
@@ -208,16 +154,17 @@ def fit(
                 model.save_pretrained(run.base)
                 processor.save_pretrained(run.base)
     wrapped = _with_lora(model, settings, run.base) if lora else model
-    trainer = _trainer(wrapped, processor, heads, genes, train, validation, arguments, settings, seed)
+    trainer = make_trainer(wrapped, processor, heads, genes, train, validation, arguments, settings, seed)
     begin = time.monotonic()
     trainer.train(resume_from_checkpoint=run.newest_state(arguments.world_size))
     seconds = time.monotonic() - begin
-    loss = trainer.evaluate()["eval_loss"] if validation else None
+    loss = trainer.evaluate()["eval_loss"] if trainer.eval_dataset else None
     report = {
         "heads": [head.name for head in heads],
         "new_heads": new,
         "seconds": seconds,
-        "steps": trainer.state.global_step,
+        # A run that was killed after its last step takes one more when it goes on, at a learning rate of 0.
+        "steps": min(trainer.state.global_step, trainer.state.max_steps),
         "validation_loss": loss,
     }
     with arguments.main_process_first(local=False):
@@ -323,7 +270,7 @@ def _load(folder: Path, subsets: Sequence[str]) -> tuple[Parts, Parts]:
     return train, validation
 
 
-def _trainer(
+def make_trainer(
     model: Any,
     processor: Any,
     heads: Sequence[Head],
@@ -334,22 +281,33 @@ def _trainer(
     settings: Settings,
     seed: int,
 ) -> Trainer:
+    """A plain `Trainer` over the mixture of tasks.
+
+    Args:
+        model: the model, or a PEFT model around it.
+        processor: its processor.
+        heads: the heads to train, as `heads_of_model` gives them.
+        genes: the numbers of genes, as `alignment` gives them.
+        train: `(subset, data)` of the rows to train on.
+        validation: the same of the rows to measure the loss on; may be empty.
+        arguments: as `training_arguments` gives them.
+        settings: how to train.
+        seed: seed of the mixture.
+    """
     from torch.utils.data import Subset
     from transformers import PrinterCallback, Trainer
 
     known = {head.name for head in heads}
     asked = [row.head for subset, part in train for row in labelled_rows(subset, part)]
     mixture = mixture_indices(asked, settings.mixture, seed)
-    held_out: Subset[Any] | None = None
-    if validation:
-        asked = [row.head for subset, part in validation for row in labelled_rows(subset, part)]
-        held_out = Subset(_samples(validation, genes), [index for index, head in enumerate(asked) if head in known])
+    asked = [row.head for subset, part in validation for row in labelled_rows(subset, part)]
+    measured = [index for index, head in enumerate(asked) if head in known]
     trainer = Trainer(
         model=model,
         args=arguments,
         data_collator=MultiMedCollator(processor, heads),
         train_dataset=Subset(_samples(train, genes), mixture),
-        eval_dataset=held_out,
+        eval_dataset=Subset(_samples(validation, genes), measured) if measured else None,
         processing_class=processor,
     )
     # Without bars, Trainer would print its log instead.
@@ -386,9 +344,9 @@ def _with_lora(model: Any, settings: Settings, base: Path) -> Any:
 
 def _warn_of_unknown(genes: GeneAlignment, train: Parts) -> None:
     for subset, data in train:
-        if subset in genes.subsets and any(data["has_scrna"][:]) and (unknown := genes.unknown(subset)):
+        if subset in genes.subsets and carries(data, "scrna") and (unknown := genes.unknown(subset)):
             warnings.warn(
                 f"{len(unknown)} of {len(genes.subsets[subset])} genes of {subset} are unknown to the start checkpoint "
-                f"({', '.join(unknown[:5])}, ...): left out of the input.",
+                f"({', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}): left out of the input.",
                 stacklevel=3,
             )

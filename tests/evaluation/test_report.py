@@ -63,7 +63,7 @@ def test_what_is_special_is_marked():
     assert (skipped.score, skipped.n, skipped.interval) == ("-", "0", "-")
     assert auxiliary.interval == "-"
     assert notes == [
-        "[1] synthetic: synthetic data: made by a program.",
+        "[1] synthetic data: made by a program.",
         "[2] pdb: not scored, no rows in the test split.",
         "[3] uci_eye_state: one subject.",
         AUXILIARY,
@@ -87,7 +87,7 @@ def test_tables_hold_every_cell():
 
 def test_a_narrow_console_still_shows_all_words():
     text = shown([MAIN, AUX], width=80)
-    assert max(map(len, text.splitlines())) <= 80
+    assert max(map(len, text.splitlines())) <= 80 and "…" not in text
     assert all(number in text for number in ("0.800", "0.825", "-0.025", "macro", "pbmc68k"))
 
 

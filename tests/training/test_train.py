@@ -119,6 +119,19 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(built, tiny, tm
     assert equal(weights(resumed.checkpoint), weights(whole.checkpoint))
 
 
+@pytest.mark.parametrize("length", [{"max_steps": 4}, {"max_steps": -1, "epochs": 1}])
+def test_a_run_killed_after_its_last_step_takes_no_more(built, tiny, tmp_path, monkeypatch, length):
+    options = {"settings": replace(tiny, **length), "progress": False}
+    whole = fit(built, ["genomics"], tmp_path / "whole", **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "evaluate", lambda self: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            fit(built, ["genomics"], tmp_path / "cut", **options)
+    resumed = fit(built, ["genomics"], tmp_path / "cut", **options)
+    assert resumed.steps == whole.steps
+    assert equal(weights(resumed.checkpoint), weights(whole.checkpoint))
+
+
 def test_a_finished_run_is_not_repeated(built, tiny, tmp_path, trainers):
     first = fit(built, ["genomics"], tmp_path, settings=tiny, progress=False)
     assert fit(built, ["genomics"], tmp_path, settings=tiny, progress=False) == first
@@ -216,6 +229,27 @@ def test_an_interrupted_lora_run_goes_on(built, tiny, trained, tmp_path, monkeyp
     resumed = fit(built, ["genomics"], tmp_path / "cut", **options)
     one, other = ((report.checkpoint / "adapter_model.safetensors").read_bytes() for report in (whole, resumed))
     assert resumed.steps == 4 and one == other
+
+
+def test_genes_that_the_start_does_not_know_are_left_out_with_a_warning(tiny, tmp_path, monkeypatch):
+    from data_fakes import tiny as scripts
+    from multimed_hf.data.build import build
+
+    scripts.install(monkeypatch)
+    build(["scrna"], out=tmp_path / "old")
+    start = fit(tmp_path / "old", output_dir=tmp_path / "start", settings=tiny, progress=False).checkpoint
+    monkeypatch.setattr(scripts.Cells, "symbols", ("NEW", "ACTB", "MS4A1"))
+    build(["scrna"], out=tmp_path / "new")
+    with pytest.warns(UserWarning, match=r"1 of 3 genes of scrna are unknown to the start checkpoint \(NEW\)"):
+        report = fit(
+            tmp_path / "new",
+            output_dir=tmp_path / "run",
+            start=start,
+            settings=replace(tiny, config={}),
+            progress=False,
+        )
+    _, processor = load_checkpoint(report.checkpoint)
+    assert processor.scrna_feature_extractor.genes == ["ACTB", "CD3D", "MS4A1"]
 
 
 def test_settings_are_replaced_by_name(built, tiny, tmp_path):
