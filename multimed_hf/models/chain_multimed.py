@@ -51,7 +51,7 @@ def frame_aligned_error(
     prediction: torch.Tensor,
     reference: torch.Tensor,
     resolved: torch.Tensor,
-    clamp: float = 30.0,
+    limit: float = 30.0,
     max_frames: int = 128,
 ) -> torch.Tensor:
     """Frame-aligned point error (Jumper et al., Nature 2021, supplement 1.9.2): mean distance, in units of 10 angstrom, of
@@ -61,7 +61,8 @@ def frame_aligned_error(
         prediction: `(residues, 3, 3)` angstrom.
         reference: `(residues, 3, 3)` angstrom.
         resolved: `(residues,)` bool; other residues count neither as frames nor as points.
-        clamp: distances in angstrom above which an error grows no further.
+        limit: a distance d counts as `d * limit / (d + limit)`, both in angstrom: nearly itself while small, never more than
+            `limit`, and always worth reducing, which a hard limit is not while a chain is still unfolded.
         max_frames: frames taken from a longer chain, evenly spread.
     """
     chosen = resolved.nonzero().squeeze(1)
@@ -70,4 +71,4 @@ def frame_aligned_error(
     local_p = (points_p[None] - prediction[eyes, 1][:, None]) @ frames(prediction[eyes])
     local_r = (points_r[None] - reference[eyes, 1][:, None]) @ frames(reference[eyes])
     distance = torch.sqrt((local_p - local_r).square().sum(-1) + 1e-4)
-    return distance.clamp(max=clamp).mean() / 10.0
+    return (distance * limit / (distance + limit)).mean() / 10.0

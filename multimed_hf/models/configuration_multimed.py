@@ -32,7 +32,7 @@ class MultiMedConfig(PreTrainedConfig):
         vocab_size (`int`): entries of the tokenizer of texts.
         pad_token_id (`int`): padding token of texts; never fed, samples are packed.
         eeg_sampling_rate (`float`): rate in Hz to which signals are resampled.
-        eeg_patch_size (`int`): samples per EEG token.
+        eeg_patch_size (`int`): samples per EEG token, an even number.
         genomics_window (`int`), genomics_stride (`int`): nucleotides seen by a token, and from token to token.
         genomics_places (`int`): places from the start of a sequence at which single nucleotides are told apart; 0 for none.
         protein_window (`int`): residues seen by a token; there is one token a residue.

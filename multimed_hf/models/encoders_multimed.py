@@ -5,7 +5,13 @@ import math
 import torch
 from torch import nn
 
+from .electrodes_multimed import position
 from .packing_multimed import positions_of
+
+SITES = (
+    "Fp1 Fp2 F7 F3 Fz F4 F8 FC5 FC1 FC2 FC6 T7 C3 C1 Cz C2 C4 T8 CP5 CP1 CP2 CP6 P7 P3 Pz P4 P8 PO3 PO4 O1 Oz O2"
+).split()
+"""Where on the head the power of EEG is read off."""
 
 
 def sinusoids(positions: torch.Tensor, size: int) -> torch.Tensor:
@@ -120,12 +126,19 @@ class MultiMedCellEncoder(nn.Module):
 
 
 class MultiMedSignalEncoder(nn.Module):
-    """Patches of single EEG channels to tokens: wave form and log power spectrum, electrode position and time."""
+    """EEG to tokens: one for the map of power over the head, and one for each patch of each channel.
+
+    The map is the log power spectrum, averaged over time and interpolated to 32 standard sites, relative to its mean over
+    the sites: where a rhythm comes or goes, whatever the montage, the subject and the amplifier. It is what linear decoders
+    of band power work on; the patches keep wave form and time course.
+    """
 
     def __init__(self, config):
         super().__init__()
         self.patch, self.input_dropout = config.eeg_patch_size, config.input_dropout
-        self.projection = nn.Linear(2 * self.patch, config.hidden_size)
+        bins = self.patch // 2
+        self.map = nn.Linear((len(SITES) + 1) * bins, config.hidden_size)
+        self.projection = nn.Linear(self.patch + bins, config.hidden_size)
         self.electrode = nn.Sequential(
             nn.Linear(3, config.hidden_size), nn.GELU(), nn.Linear(config.hidden_size, config.hidden_size)
         )
@@ -139,14 +152,33 @@ class MultiMedSignalEncoder(nn.Module):
             electrodes: `(patches, 3)` position of the electrode on the unit sphere (right, front, up).
             times: `(patches,)` index of the patch within its channel.
             lengths: `(recordings,)` patches per recording, all channels together.
+
+        Returns:
+            `(tokens, hidden)`, and tokens per recording `(recordings,)`: its patches and one.
         """
-        values = values.to(self.projection.weight.dtype)
+        dtype = self.projection.weight.dtype
         spectrum = torch.fft.rfft(values.float() * torch.hann_window(self.patch, device=values.device))[:, 1:]
-        power = torch.log(spectrum.abs().square() / self.patch + 1e-3).to(values.dtype)
-        missing = 2 * self.patch - values.shape[1] - power.shape[1]
-        features = nn.functional.pad(torch.cat([values, power], dim=1), (0, missing))
-        tokens = self.projection(features) + self.electrode(electrodes.to(values.dtype))
-        return self.time(hide(tokens, self.input_dropout, self.training), times), lengths
+        power = spectrum.abs().square() / self.patch + 1e-3
+        tokens = self.projection(torch.cat([values.float(), power.log()], dim=1).to(dtype))
+        tokens = self.time(tokens + self.electrode(electrodes.to(dtype)), times)
+        tokens = hide(tokens, self.input_dropout, self.training)
+        maps = self.map(self._maps(power, electrodes.float(), lengths).to(dtype))
+        first = torch.cumsum(lengths + 1, 0) - lengths - 1
+        order = torch.arange(len(tokens), device=tokens.device) + torch.repeat_interleave(lengths) + 1
+        mixed = tokens.new_empty(len(tokens) + len(maps), tokens.shape[1])
+        return mixed.index_copy(0, torch.cat([first, order]), torch.cat([maps, tokens])), lengths + 1
+
+    def _maps(self, power, electrodes, lengths):
+        """Log power relative to the mean over sites, and that mean: `(recordings, (sites + 1) * bins)`."""
+        sites = torch.tensor([position(name) for name in SITES], device=power.device)
+        # About a tenth at the next electrode of a 10-10 cap.
+        nearness = torch.exp(40.0 * (electrodes @ sites.T - 1)) + 1e-6
+        maps = []
+        for near, each in zip(nearness.split(lengths.tolist()), power.split(lengths.tolist()), strict=True):
+            level = torch.log((near / near.sum(0)).T @ each)  # (sites, bins)
+            mean = level.mean(0, keepdim=True)
+            maps.append(torch.cat([2 * (level - mean), mean / 4]).flatten())
+        return torch.stack(maps)
 
 
 def build_encoder(name, config):

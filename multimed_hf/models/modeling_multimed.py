@@ -14,7 +14,7 @@ from transformers.utils.generic import can_return_tuple
 
 from .configuration_multimed import MultiMedConfig
 from .encoders_multimed import MultiMedCellEncoder, build_encoder
-from .heads_multimed import MultiMedRegressionHead
+from .heads_multimed import MultiMedRegressionHead, MultiMedStructureHead
 from .packing_multimed import Packing
 
 
@@ -142,6 +142,10 @@ class MultiMedPreTrainedModel(PreTrainedModel):
         if isinstance(module, MultiMedModel):
             init.normal_(module.summary, std=self.config.initializer_range)
             init.normal_(module.modality, std=self.config.initializer_range)
+        if isinstance(module, MultiMedStructureHead):
+            # Orientations are normalised: from weights near zero they would be all noise and their gradients immense.
+            for linear in (module.mix, module.out):
+                init.normal_(linear.weight, std=linear.in_features**-0.5)
         if isinstance(module, MultiMedRegressionHead):
             # A head that a checkpoint lacks is built without memory: its buffers need values as its weights do.
             init.zeros_(module.mean)

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multimed_hf.models.encoders_multimed import MultiMedSequenceEncoder, build_encoder, hide, sinusoids
+from multimed_hf.models.electrodes_multimed import position
+from multimed_hf.models.encoders_multimed import SITES, MultiMedSequenceEncoder, build_encoder, hide, sinusoids
 from multimed_hf.models.packing_multimed import positions_of
 
 pytestmark = pytest.mark.usefixtures("no_grad")
@@ -133,7 +134,7 @@ def test_any_montage(tester, channels):
     signal = np.random.default_rng(0).normal(size=(len(channels), 200))
     batch = tester.batch([{"eeg": {"signal": signal, "channels": channels, "sampling_rate": 128.0}}])
     output = tester.model(tester.config(["eeg"])).multimed(**batch)
-    assert output.token_lengths["eeg"].tolist() == [4 * len(channels)]
+    assert output.token_lengths["eeg"].tolist() == [4 * len(channels) + 1]
     assert torch.isfinite(output.pooler_output).all()
 
 
@@ -143,9 +144,25 @@ def test_patches_differ_by_wave_time_and_place(tester):
     values = torch.stack([wave, wave, wave, wave * 2])
     places = torch.tensor([[0.0, 0, 1], [0, 0, 1], [1, 0, 0], [0, 0, 1]])
     tokens, lengths = encoder(values, places, torch.tensor([0, 1, 0, 0]), torch.tensor([4]))
-    assert lengths.tolist() == [4]
-    for other in (1, 2, 3):
-        assert not torch.allclose(tokens[0], tokens[other], atol=1e-4)
+    assert lengths.tolist() == [5]
+    for other in (2, 3, 4):  # the first token is the map of power
+        assert not torch.allclose(tokens[1], tokens[other], atol=1e-4)
+
+
+def test_the_map_of_power_shows_where_a_rhythm_goes_not_how_strong_the_amplifier_is(tester):
+    """Written out: mean power over time by channel, weighted by nearness to each site, its log less the mean over sites."""
+    encoder = build_encoder("eeg", tester.config()).eval()
+    channels, rng = ["C3", "Cz", "C4", "Pz"], np.random.default_rng(0)
+    values = torch.from_numpy(rng.normal(size=(8, 64))).float()
+    electrodes = torch.tensor([position(name) for name in channels for _ in range(2)])
+    power = torch.fft.rfft(values * torch.hann_window(64))[:, 1:].abs().square() / 64 + 1e-3
+    found = encoder._maps(power, electrodes, torch.tensor([8])).view(33, 32)
+    for place, site in enumerate(SITES):
+        near = [np.exp(40 * (np.dot(position(name), position(site)) - 1)) + 1e-6 for name in channels]
+        level = sum(weight * (power[2 * i] + power[2 * i + 1]) / 2 for i, weight in enumerate(near)) / sum(near)
+        torch.testing.assert_close(found[place] / 2 + found[32] * 4, level.log(), atol=1e-4, rtol=1e-4)
+    louder = encoder._maps(power * 9, electrodes, torch.tensor([8])).view(33, 32)
+    torch.testing.assert_close(louder[:32], found[:32], atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("size", [2, 8, 32])

@@ -108,6 +108,7 @@ def test_an_absent_modality_costs_no_token_and_there_is_no_padding(tester, model
     config = model.config
     expected = {
         **lengths,
+        "eeg": lengths["eeg"] + 1,  # the map of power
         "genomics": torch.ceil(lengths["genomics"] / config.genomics_stride).long(),
         "scrna": torch.full_like(lengths["scrna"], config.scrna_tokens),
     }
