@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from data_fakes import openi_reports
+
 ROOT = Path(__file__).resolve().parent.parent
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), flags=re.M | re.S)
 
@@ -23,7 +25,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from multimed_hf.training.train import fit
 
     folder = tmp_path_factory.mktemp("readme")
-    build(["eeg"], ["synthetic"], rows=80, out=folder / "multimed")
+    (folder / "reports").mkdir()
+    reports = openi_reports.write(folder / "reports")
+    build(["eeg", "text"], ["synthetic", "openi_reports"], {"openi_reports": reports}, 80, folder / "multimed")
     tiny = {"hidden_size": 32, "num_hidden_layers": 1, "intermediate_size": 32}
     fit(folder / "multimed", output_dir=folder / "runs/quickstart", max_steps=2, config=tiny, progress=False)
     (folder / "evaluate_metrics").symlink_to(ROOT / "evaluate_metrics")

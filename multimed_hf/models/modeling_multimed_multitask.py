@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 from transformers.modeling_outputs import ModelOutput
@@ -97,7 +98,9 @@ class MultiMedForMultitask(MultiMedPreTrainedModel):
     def set_input_embeddings(self, value):
         self.multimed.set_input_embeddings(value)
 
-    def set_target_statistics(self, name: str, mean: torch.Tensor, scale: torch.Tensor) -> None:
+    def set_target_statistics(
+        self, name: str, mean: "torch.Tensor | np.ndarray", scale: "torch.Tensor | np.ndarray"
+    ) -> None:
         """Keeps the mean and the scale of a regression task's training targets, each `(num_targets,)`, with its head.
 
         Raises:

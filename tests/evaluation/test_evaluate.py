@@ -177,7 +177,7 @@ def test_genes_in_another_order_are_aligned_by_symbol(checkpoint, tmp_path, resu
         warnings.simplefilter("ignore")
         found = evaluated(checkpoint, tmp_path / "multimed", baselines=True)
     for before, after in zip((result for result in results if result.subset == "scrna"), found, strict=True):
-        assert after.scores == pytest.approx(before.scores)
+        assert after.scores == pytest.approx(before.scores, rel=1e-4)  # float32, summed in another order
         for role, baseline in before.baselines.items():
             assert after.baselines[role]["score"] == pytest.approx(baseline["score"], abs=1e-6)
         assert after.data_fingerprint != before.data_fingerprint
