@@ -20,7 +20,7 @@ quickstart: .venv/done-run .venv/done-carriers .carriers/done  ## set up, build 
 	@echo "==> quickstart"
 	@$(BIN)/multimed quickstart
 
-test: lint  ## set up, lint, check types, run the tests
+test: lint .venv/done-carriers  ## set up, lint, check types, run the tests
 	@echo "==> pytest"
 	@$(BIN)/python -m pytest -q
 
