@@ -2,8 +2,9 @@
 
 For each of four real sources: train on some groups, predict the others, again and again, with the model trained from random
 weights and with the classical baseline of `multimed_hf.evaluation.baselines` (logistic regression, its penalty chosen inside
-train, or ridge regression). PBMC68k: 3 x 5-fold; the others: 5 splits of 80 : 20. Settings of the model were chosen on the
-validation split of the default build and are fixed here.
+train, or ridge regression). PBMC68k: 3 x 5-fold; the others: 5 splits of 80 : 20. Settings of the model were chosen by
+cross-validation within the train and validation rows of the default build and are fixed here; those rows are among the
+ones tested.
 
     python benchmarks/classical.py [--data multimed] [--out runs/classical] [--jobs 2] [SOURCE ...]
 
