@@ -1,4 +1,4 @@
-"""Protein chains: backbones that respect the geometry of peptides, and a loss that rigid motion cannot change."""
+"""Protein chains: backbones that respect the geometry of peptides, and losses that rigid motion cannot change."""
 
 import torch
 
@@ -9,6 +9,8 @@ CARBON = (1.428, 0.534, 0.0)
 NITROGEN = (2.396, -0.377, 0.0)
 # N of a residue without a predecessor, in the frame of the unit that follows: N - C-alpha - C at 111 degrees.
 FIRST_NITROGEN = (-0.013, -1.458, 0.0)
+# C and the next N closer than this, in angstrom, are bonded; the ideal bond measures 1.33.
+BOND = 2.0
 
 
 def rotations(six: torch.Tensor) -> torch.Tensor:
@@ -72,3 +74,35 @@ def frame_aligned_error(
     local_r = (points_r[None] - reference[eyes, 1][:, None]) @ frames(reference[eyes])
     distance = torch.sqrt((local_p - local_r).square().sum(-1) + 1e-4)
     return (distance * limit / (distance + limit)).mean() / 10.0
+
+
+def unit_orientations(backbone: torch.Tensor) -> torch.Tensor:
+    """Orientation of each peptide unit `(residues - 1, 3, 3)`, as `build_chain` takes it, of `(residues, 3, 3)` atoms."""
+    step = backbone[1:, 1] - backbone[:-1, 1]
+    return rotations(torch.cat([step, backbone[:-1, 2] - backbone[:-1, 1]], dim=-1))
+
+
+def orientation_error(prediction: torch.Tensor, reference: torch.Tensor, resolved: torch.Tensor) -> torch.Tensor:
+    """Mean 1 - cos(angle) between predicted and true peptide units, once the reference is turned to fit best: 0 to 2.
+
+    Every unit has a gradient of its own. Distances in a chain depend on all units between, so that a chain that is still
+    unfolded learns little from them alone. The best turn is that of Kabsch (1976) for orientations, held fixed in the gradient.
+
+    Args:
+        prediction: `(residues, 3, 3)` angstrom.
+        reference: `(residues, 3, 3)` angstrom.
+        resolved: `(residues,)` bool; only units between two resolved residues that are bonded count.
+
+    Returns:
+        A scalar, 0 for a chain without such units.
+    """
+    bond = (reference[1:, 0] - reference[:-1, 2]).square().sum(-1) < BOND**2
+    chosen = (resolved[1:] & resolved[:-1] & bond).nonzero().squeeze(1)
+    if not len(chosen):
+        return prediction.sum() * 0.0
+    predicted, true = unit_orientations(prediction)[chosen], unit_orientations(reference)[chosen]
+    left, _, right = torch.linalg.svd((predicted.detach() @ true.mT).sum(0))
+    ends = torch.ones_like(left[0])
+    ends[2] = torch.linalg.det(left @ right)
+    turn = (left * ends) @ right
+    return (predicted - turn @ true).square().sum((1, 2)).mean() / 4

@@ -3,10 +3,13 @@
 import torch
 from torch import nn
 
-from .chain_multimed import build_chain, frame_aligned_error
+from .chain_multimed import build_chain, frame_aligned_error, orientation_error
 
 IGNORE = -100
 """Label of a sample that a task does not ask; NaN does the same for regression."""
+
+RESOLVED = 4
+"""Residues that a chain must have resolved to ask for its structure: fewer fix none."""
 
 
 class MultiMedClassHead(nn.Module):
@@ -102,22 +105,23 @@ class MultiMedStructureHead(nn.Module):
 
     def forward(self, residues, lengths):
         """`residues` `(residues, hidden)`, `lengths` `(chains,)`."""
-        six = self.out(nn.functional.gelu(self.mix(residues))).float()
-        chains = [build_chain(part) for part in torch.split(six, lengths.tolist())]
-        return torch.cat(chains)
+        six = self.out(nn.functional.gelu(self.mix(residues)))
+        # Half precision is too coarse for coordinates: a chain is hundreds of angstrom long.
+        with torch.autocast(six.device.type, enabled=False):
+            return torch.cat([build_chain(part) for part in torch.split(six.float(), lengths.tolist())])
 
     def loss(self, logits, labels, lengths):
-        """Frame-aligned point error of each chain `(chains,)`; zero for chains with fewer than 4 resolved residues."""
+        """Frame-aligned point error and twice the orientation error of each chain `(chains,)`; zero where it does not ask."""
         sizes = lengths.tolist()
-        parts = zip(
-            *(torch.split(part, sizes) for part in (logits, labels["backbone"], labels["resolved"])), strict=True
-        )
-        losses = [
-            frame_aligned_error(prediction, reference.float(), resolved)
-            if int(resolved.sum()) >= 4
-            else prediction.sum() * 0.0
-            for prediction, reference, resolved in parts
-        ]
+        asked = is_present("structure", labels, lengths).tolist()
+        parts = (torch.split(part, sizes) for part in (logits, labels["backbone"], labels["resolved"]))
+        losses = []
+        with torch.autocast(logits.device.type, enabled=False):
+            for ask, prediction, reference, resolved in zip(asked, *parts, strict=True):
+                chain = prediction.float(), reference.float(), resolved
+                # Distances place parts that gaps separate; orientations, with a gradient for every unit, fold the chain.
+                error = frame_aligned_error(*chain) + 2 * orientation_error(*chain) if ask else prediction.sum() * 0.0
+                losses.append(error)
         return torch.stack(losses)
 
 
@@ -153,8 +157,13 @@ HEADS = {
 }
 
 
-def is_present(kind, labels):
-    """Which samples `(batch,)` or, for structures, which chains ask this task; `labels` as the head of `kind` takes them."""
+def is_present(kind, labels, lengths=None):
+    """Which samples `(batch,)` ask this task; `labels` as the head of `kind` takes them.
+
+    For structures: which chains do, `lengths` `(chains,)` being their residues.
+    """
+    if kind == "structure":
+        return torch.stack([part.sum() >= RESOLVED for part in torch.split(labels["resolved"], lengths.tolist())])
     if kind == "regression":
         return (~torch.isnan(labels)).any(1)
     if kind == "multi_label":

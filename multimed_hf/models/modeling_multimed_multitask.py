@@ -67,12 +67,9 @@ class MultiMedHeads(nn.Module):
             if name not in logits:
                 continue
             head = self.tasks[name]
-            if self.kinds[name] == "structure":
-                present = torch.stack([part.any() for part in torch.split(target["resolved"], lengths.tolist())])
-                each = head.loss(logits[name], target, lengths)
-            else:
-                present = is_present(self.kinds[name], target)
-                each = head.loss(logits[name], target)
+            structure = self.kinds[name] == "structure"
+            present = is_present(self.kinds[name], target, lengths)
+            each = head.loss(logits[name], target, lengths) if structure else head.loss(logits[name], target)
             if bool(present.any()):
                 losses[name] = each[present]
         return losses

@@ -1,4 +1,4 @@
-"""Chains: peptide geometry for any output of the network, and the symmetries of the frame-aligned error."""
+"""Chains: peptide geometry for any output of the network, and the symmetries of both errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multimed_hf.models.chain_multimed import build_chain, frame_aligned_error, frames, rotations
+from multimed_hf.models.chain_multimed import (
+    build_chain,
+    frame_aligned_error,
+    frames,
+    orientation_error,
+    rotations,
+    unit_orientations,
+)
 
 seeds = st.integers(0, 2**32 - 1)
 lengths = st.integers(1, 40)
@@ -116,16 +123,20 @@ def test_error_against_loops(seed, length, limit):
     assert float(error) == pytest.approx(expected, abs=2e-3)
 
 
+errors = pytest.mark.parametrize("error", [frame_aligned_error, orientation_error])
+
+
+@errors
 @few
 @given(seeds, seeds, st.integers(4, 30))
-def test_rigid_motion_of_either_side_changes_nothing(seed, motion, length):
+def test_rigid_motion_of_either_side_changes_nothing(error, seed, motion, length):
     prediction, reference = chain(seed, length), chain(seed + 1, length)
     resolved = torch.ones(length, dtype=torch.bool)
-    still = frame_aligned_error(prediction, reference, resolved)
+    still = error(prediction, reference, resolved)
     turn, shift = rigid_motion(motion)
-    moved = frame_aligned_error(prediction @ turn.T + shift, reference, resolved)
+    moved = error(prediction @ turn.T + shift, reference, resolved)
     torch.testing.assert_close(moved, still, atol=1e-4, rtol=1e-3)
-    moved = frame_aligned_error(prediction, reference @ turn.T + shift, resolved)
+    moved = error(prediction, reference @ turn.T + shift, resolved)
     torch.testing.assert_close(moved, still, atol=1e-4, rtol=1e-3)
 
 
@@ -137,14 +148,45 @@ def test_mirror_images_differ_and_moved_copies_do_not(seed, motion, length):
     turn, shift = rigid_motion(motion)
     # The distance is smoothed by 0.01 angstrom, so that its gradient at zero is finite.
     assert float(frame_aligned_error(backbone @ turn.T + shift, backbone, resolved)) < 2e-3
+    assert float(orientation_error(backbone @ turn.T + shift, backbone, resolved)) < 1e-5
     mirrored = backbone * torch.tensor([1.0, 1.0, -1.0])
     assert float(frame_aligned_error(mirrored, backbone, resolved)) > 0.03
+    assert float(orientation_error(mirrored, backbone, resolved)) > 0.01
 
 
-def test_gradient_is_finite_where_prediction_and_reference_agree():
+@errors
+def test_gradient_is_finite_where_prediction_and_reference_agree(error):
     backbone = chain(3, 8).requires_grad_()
-    frame_aligned_error(backbone, backbone.detach(), torch.ones(8, dtype=torch.bool)).backward()
+    error(backbone, backbone.detach(), torch.ones(8, dtype=torch.bool)).backward()
     assert torch.isfinite(backbone.grad).all()
+
+
+@few
+@given(seeds, lengths)
+def test_orientations_of_units_are_what_the_chain_was_built_from(seed, length):
+    six = network_output(seed, length)
+    torch.testing.assert_close(unit_orientations(build_chain(six)), rotations(six)[:-1], atol=1e-3, rtol=0)
+
+
+@few
+@given(seeds, st.integers(4, 30))
+def test_orientation_error_is_that_of_the_best_turn(seed, length):
+    """Against scipy, which finds the turn on its own, over the bonded pairs of resolved residues."""
+    from scipy.spatial.transform import Rotation
+
+    rng = np.random.default_rng(seed)
+    prediction, reference = chain(seed, length), chain(seed + 1, length)
+    reference[length // 2 :] += 50.0  # a gap that no residue number shows
+    resolved = torch.from_numpy(rng.random(length) < 0.9)
+    units = [i for i in range(length - 1) if resolved[i] and resolved[i + 1] and i + 1 != length // 2]
+    if not units:
+        assert float(orientation_error(prediction, reference, resolved)) == 0
+        return
+    one, other = (unit_orientations(side)[units].double().numpy() for side in (prediction, reference))
+    turn, _ = Rotation.align_vectors(one.swapaxes(1, 2).reshape(-1, 3), other.swapaxes(1, 2).reshape(-1, 3))
+    angles = [Rotation.from_matrix(a.T @ turn.as_matrix() @ b).magnitude() for a, b in zip(one, other, strict=True)]
+    error = float(orientation_error(prediction, reference, resolved))
+    assert error == pytest.approx(np.mean(1 - np.cos(angles)), abs=1e-3)
 
 
 def test_long_chains_are_seen_from_evenly_spread_frames():

@@ -124,6 +124,22 @@ def test_structure_head_splits_chains(tester):
     # Three residues fix no structure.
     resolved[8:] = False
     assert head.loss(packed * 2, labels, torch.tensor([5, 1, 6]))[[1, 2]].tolist() == [0, 0]
+    assert is_present("structure", labels, torch.tensor([5, 1, 6])).tolist() == [True, False, False]
+
+
+@torch.no_grad()
+def test_structures_keep_their_precision_under_autocast(tester):
+    head = head_of(tester, "structure", scale=0.2)
+    residues, lengths = vectors(tester, 300), torch.tensor([300])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        chain = head(residues, lengths)
+        labels = {"backbone": chain + 1e3, "resolved": torch.ones(300, dtype=torch.bool)}
+        loss = head.loss(chain, labels, lengths)
+    assert chain.dtype == loss.dtype == torch.float32 and loss < 5e-3
+    steps = (chain[1:, 1] - chain[:-1, 1]).norm(dim=-1)
+    torch.testing.assert_close(steps, torch.full_like(steps, 3.804), atol=1e-3, rtol=0)
+    bonds = (chain[1:, 0] - chain[:-1, 2]).norm(dim=-1)
+    torch.testing.assert_close(bonds, torch.full_like(bonds, 1.33), atol=2e-3, rtol=0)
 
 
 @settings(max_examples=40)

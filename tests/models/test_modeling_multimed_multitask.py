@@ -167,7 +167,7 @@ def test_wrong_target_statistics_are_refused(tester, name, mean, scale, message)
         ("multi_label", ["text"], 10),
         ("ordinal", ["genomics"], 4),
         ("regression", ["scrna"], 10),
-        ("structure", ["protein"], 1.5),
+        ("structure", ["protein"], 3),
         ("answer", ["text", "scrna"], 10),
     ],
 )
