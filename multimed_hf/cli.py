@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -307,13 +308,9 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _quickstart(options: argparse.Namespace) -> int:
-    from .quickstart import run
+    from .quickstart import SETTINGS, run
 
-    settings = None
-    if options.epochs is not None:
-        from .training.train import Settings
-
-        settings = Settings(epochs=options.epochs)
+    settings = SETTINGS if options.epochs is None else replace(SETTINGS, epochs=options.epochs)
     return run(options.out, options.data, options.rows, settings)
 
 

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -192,15 +193,13 @@ def test_evaluate_writes_and_shows_the_results(capsys, record):
 
 
 def test_quickstart_gives_its_status(monkeypatch):
-    from multimed_hf.training.train import Settings
+    from multimed_hf.quickstart import SETTINGS
 
     calls = []
-    monkeypatch.setitem(
-        sys.modules, "multimed_hf.quickstart", SimpleNamespace(run=lambda *args: calls.append(args) or 3)
-    )
+    monkeypatch.setattr("multimed_hf.quickstart.run", lambda *args: calls.append(args) or 3)
     assert status("quickstart") == 3
     assert status("quickstart", "--out", "o", "--data", "d", "--rows", 5, "--epochs", 1) == 3
-    assert calls == [("runs/quickstart", "multimed", None, None), ("o", "d", 5, Settings(epochs=1.0))]
+    assert calls == [("runs/quickstart", "multimed", None, SETTINGS), ("o", "d", 5, replace(SETTINGS, epochs=1.0))]
 
 
 def failing(monkeypatch, error):

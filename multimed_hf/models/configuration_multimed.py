@@ -41,6 +41,8 @@ class MultiMedConfig(PreTrainedConfig):
     """
 
     model_type = "multimed"
+    # `Trainer.predict` then returns logits alone; which losses there are differs from batch to batch.
+    keys_to_ignore_at_inference = ["losses", "pooler_output"]
 
     modalities: list[str] | None = None
     tasks: list[dict] | None = None

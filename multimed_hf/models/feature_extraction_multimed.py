@@ -1,6 +1,7 @@
 """Feature extractors: one modality's raw values to the packed arrays that its encoder takes."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
@@ -14,6 +15,14 @@ except ImportError:  # needed only for signals recorded at another rate than the
 
 NUCLEOTIDES = "ACGTN"
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWYX"
+
+
+def _fields(value, *names):
+    """The fields of a dict, in the order of `names`; one that is missing is named."""
+    keys = sorted(value) if isinstance(value, Mapping) else type(value).__name__
+    if not isinstance(value, Mapping) or any(name not in value for name in names):
+        raise ValueError(f"Expected a dict with {', '.join(names)}, got {keys}.")
+    return [value[name] for name in names]
 
 
 class MultiMedSignalFeatureExtractor(FeatureExtractionMixin):
@@ -39,8 +48,8 @@ class MultiMedSignalFeatureExtractor(FeatureExtractionMixin):
         """`recordings`: a list of `{"signal": (channels, time) microvolt, "channels": names, "sampling_rate": Hz}`.
 
         Raises:
-            ValueError: a signal of another rank, as many names as there are not channels, values that are not finite,
-                an unknown electrode.
+            ValueError: a missing field, a signal of another rank, as many names as there are not channels, values that
+                are not finite, an unknown electrode.
         """
         values, electrodes, times, lengths = [], [], [], []
         for recording in recordings:
@@ -60,14 +69,15 @@ class MultiMedSignalFeatureExtractor(FeatureExtractionMixin):
         return BatchFeature(data, tensor_type=return_tensors)
 
     def _patches(self, recording):
-        signal = np.asarray(recording["signal"], dtype=np.float32)
+        signal, names, rate = _fields(recording, "signal", "channels", "sampling_rate")
+        signal = np.asarray(signal, dtype=np.float32)
         if signal.ndim != 2 or 0 in signal.shape:
             raise ValueError(f"Expected an EEG signal of shape (channels, time), got {signal.shape}.")
-        if len(recording["channels"]) != len(signal):
-            raise ValueError(f"Expected {len(signal)} channel names, got {len(recording['channels'])}.")
+        if len(names) != len(signal):
+            raise ValueError(f"Expected {len(signal)} channel names, got {len(names)}.")
         if not np.isfinite(signal).all():
             raise ValueError("Expected finite EEG values in microvolt, got NaN or infinity.")
-        rate = float(recording["sampling_rate"])
+        rate = float(rate)
         if not 1 <= rate < math.inf:
             raise ValueError(f"Expected a sampling rate of at least 1 Hz, got {rate}.")
         if rate != self.sampling_rate:
@@ -133,13 +143,14 @@ class MultiMedCellFeatureExtractor(FeatureExtractionMixin):
         """`cells`: a list of `{"genes": symbols or indices, "values": log1p counts per 10,000}` of equal lengths.
 
         Raises:
-            ValueError: as many values as there are not genes, negative or non-finite values, an unknown gene, no gene, an
-                index that is negative or no integer.
+            ValueError: a missing field, as many values as there are not genes, negative or non-finite values, an unknown
+                gene, no gene, an index that is negative or no integer.
         """
         known = {symbol: index for index, symbol in enumerate(self.genes)}
         ids, values = [], []
         for cell in cells:
-            genes, expression = list(cell["genes"]), np.asarray(cell["values"], dtype=np.float32)
+            genes, expression = _fields(cell, "genes", "values")
+            genes, expression = list(genes), np.asarray(expression, dtype=np.float32)
             if len(genes) != len(expression) or not genes:
                 raise ValueError(
                     f"Expected as many values as genes, at least one, got {len(expression)} and {len(genes)}."

@@ -111,7 +111,7 @@ class MultiMedStructureHead(nn.Module):
             return torch.cat([build_chain(part) for part in torch.split(six.float(), lengths.tolist())])
 
     def loss(self, logits, labels, lengths):
-        """Frame-aligned point error and twice the orientation error of each chain `(chains,)`; zero where it does not ask."""
+        """Frame-aligned point error and four times the orientation error of each chain `(chains,)`; zero where not asked."""
         sizes = lengths.tolist()
         asked = is_present("structure", labels, lengths).tolist()
         parts = (torch.split(part, sizes) for part in (logits, labels["backbone"], labels["resolved"]))
@@ -120,7 +120,7 @@ class MultiMedStructureHead(nn.Module):
             for ask, prediction, reference, resolved in zip(asked, *parts, strict=True):
                 chain = prediction.float(), reference.float(), resolved
                 # Distances place parts that gaps separate; orientations, with a gradient for every unit, fold the chain.
-                error = frame_aligned_error(*chain) + 2 * orientation_error(*chain) if ask else prediction.sum() * 0.0
+                error = frame_aligned_error(*chain) + 4 * orientation_error(*chain) if ask else prediction.sum() * 0.0
                 losses.append(error)
         return torch.stack(losses)
 

@@ -66,6 +66,8 @@ def test_signal_is_resampled(rate):
         (recording(np.zeros((2, 9)), rate=float("nan")), "sampling rate of at least 1 Hz, got nan"),
         (recording(np.zeros((2, 9)), rate=float("inf")), "sampling rate"),
         (recording(np.zeros((2, 9)), ["C3", "ECG"]), "10-10 electrode such as 'C3' or 'FCz', got 'ECG'"),
+        ({"signal": np.zeros((2, 9))}, r"dict with signal, channels, sampling_rate, got \['signal'\]"),
+        (np.zeros((2, 9)), "dict with signal, channels, sampling_rate, got ndarray"),
     ],
 )
 def test_wrong_signals_are_refused(wrong, message):
@@ -122,3 +124,8 @@ def test_cells_by_symbol_or_index():
 def test_wrong_cells_are_refused(genes, values, message):
     with pytest.raises(ValueError, match=message):
         MultiMedCellFeatureExtractor(["CD3E", "MS4A1", "NKG7"])([{"genes": genes, "values": values}])
+
+
+def test_cells_without_values_are_refused():
+    with pytest.raises(ValueError, match=r"dict with genes, values, got \['genes'\]"):
+        MultiMedCellFeatureExtractor()([{"genes": [0]}])

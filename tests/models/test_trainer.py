@@ -117,6 +117,25 @@ def test_trains_and_evaluates(tester, parts, tmp_path):
     assert trainer.evaluate()["eval_loss"] < start
 
 
+def test_predicts_and_computes_metrics(tester, parts, tmp_path):
+    """One modality, batches in which not every head is asked: what the model says alone, row by row."""
+    trainer = trainer_of(tester, parts[:1], tmp_path, per_device_eval_batch_size=3)
+    name = "cell_type_classification/pbmc68k"
+
+    def compute_metrics(prediction):
+        return {"accuracy": float((prediction.predictions[name].argmax(1) == prediction.label_ids[name]).mean())}
+
+    trainer.compute_metrics = compute_metrics
+    found = trainer.predict(trainer.eval_dataset)
+    assert found.predictions.keys() == {head.name for head in trainer.data_collator.heads}
+    batch = trainer.data_collator(list(trainer.eval_dataset))
+    with torch.inference_mode():
+        expected = trainer.model.eval()(**batch).logits[name]
+    np.testing.assert_allclose(found.predictions[name], expected, atol=1e-5)
+    right = (expected.argmax(1) == batch["labels"][name]).float().mean()
+    assert trainer.evaluate()["eval_accuracy"] == pytest.approx(float(right))
+
+
 def test_evaluation_loss_is_the_mean_over_samples(tester, parts, tmp_path):
     """Whatever the batch size, though batches differ in modalities and heads asked."""
     trainer = trainer_of(tester, parts, tmp_path, per_device_eval_batch_size=8)
