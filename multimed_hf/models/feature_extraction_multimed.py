@@ -19,7 +19,7 @@ AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWYX"
 
 def _fields(value, *names):
     """The fields of a dict, in the order of `names`; one that is missing is named."""
-    keys = sorted(value) if isinstance(value, Mapping) else type(value).__name__
+    keys = list(value) if isinstance(value, Mapping) else type(value).__name__
     if not isinstance(value, Mapping) or any(name not in value for name in names):
         raise ValueError(f"Expected a dict with {', '.join(names)}, got {keys}.")
     return [value[name] for name in names]
