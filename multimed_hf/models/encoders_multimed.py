@@ -35,8 +35,11 @@ class MultiMedPosition(nn.Module):
         self.shift = nn.Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, tokens, positions):
-        place = sinusoids(positions, tokens.shape[-1]).to(tokens.dtype)
-        return tokens * (1 + self.gate(place)) + self.shift(place)
+        # Many tokens stand at the same place of their segment: each place is worked out once and looked up.
+        places = torch.arange(int(positions.max()) + 1 if len(positions) else 0, device=positions.device)
+        place = sinusoids(places, tokens.shape[-1]).to(tokens.dtype)
+        gate, shift = (nn.functional.embedding(positions, part(place)) for part in (self.gate, self.shift))
+        return tokens * (1 + gate) + shift
 
 
 def hide(tokens, probability, training):
@@ -160,7 +163,9 @@ class MultiMedSignalEncoder(nn.Module):
         spectrum = torch.fft.rfft(values.float() * torch.hann_window(self.patch, device=values.device))[:, 1:]
         power = spectrum.abs().square() / self.patch + 1e-3
         tokens = self.projection(torch.cat([values.float(), power.log()], dim=1).to(dtype))
-        tokens = self.time(tokens + self.electrode(electrodes.to(dtype)), times)
+        # All patches of a channel stand at the same electrode.
+        sites, site = torch.unique_consecutive(electrodes.to(dtype), dim=0, return_inverse=True)
+        tokens = self.time(tokens + nn.functional.embedding(site, self.electrode(sites)), times)
         tokens = hide(tokens, self.input_dropout, self.training)
         maps = self.map(self._maps(power, electrodes.float(), lengths).to(dtype))
         first = torch.cumsum(lengths + 1, 0) - lengths - 1

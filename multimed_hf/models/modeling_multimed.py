@@ -65,14 +65,16 @@ class MultiMedAttention(nn.Module):
                 max_length_k=longest,
             )
             return self.o_proj(mixed.reshape(hidden_states.shape))
-        # Samples of one length are neighbours, so each run of them is a plain batch: a view, not a copy.
-        runs, start = [], 0
-        for count, length in packing.blocks:
-            shape = (count, length, self.num_heads, self.head_dim)
-            q, k, v = (part[start : start + count * length].view(shape).transpose(1, 2) for part in (query, key, value))
+        # Samples of one length are neighbours, so each run of them is a plain batch: a view, not a copy. Split, not sliced one
+        # by one: the gradient of each slice would be as large as the whole batch.
+        sizes = [count * length for count, length in packing.blocks]
+        runs = []
+        for (count, length), *parts in zip(
+            packing.blocks, *(part.split(sizes) for part in (query, key, value)), strict=True
+        ):
+            q, k, v = (part.view(count, length, self.num_heads, self.head_dim).transpose(1, 2) for part in parts)
             mixed, _ = attend(self, q, k, v, attention_mask=None, scaling=self.scaling, dropout=dropout)
             runs.append(mixed.reshape(count * length, -1))
-            start += count * length
         return self.o_proj(torch.cat(runs))
 
 

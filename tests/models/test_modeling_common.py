@@ -73,7 +73,8 @@ def test_saved_model_is_loaded_as_it_was(case, tmp_path):
     assert type(loaded) is MultiMedForMultitask and not loaded.training
     # Buffers and parameters: nothing was initialised over what had been loaded.
     assert_equal_states(case.model, loaded)
-    assert_equal_outputs(case.model(**case.batch), loaded(**case.batch))
+    # Not to the last bit: matrix products may depend on where in memory a weight lies.
+    assert_equal_outputs(case.model(**case.batch), loaded(**case.batch), tolerance=1e-6)
 
 
 @torch.no_grad()
