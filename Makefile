@@ -10,7 +10,7 @@ MLBENCH := .carriers/usr/lib/R/site-library/mlbench/data/DNA.rda
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help quickstart test lint bench clean FORCE
+.PHONY: help quickstart test lint bench pictures clean FORCE
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ lint: .venv/done-dev  ## ruff and mypy
 
 bench: .venv/done-run  ## run the benchmarks, one after another
 	@for script in benchmarks/*.py; do echo "==> $$script"; $(BIN)/python "$$script" || exit 1; done
+
+pictures: .venv/done-run  ## draw what synthetic data look like, into docs/synthetic
+	@$(BIN)/python docs/synthetic/draw.py
 
 clean:  ## remove the environment, the carriers and caches; data and runs stay
 	rm -rf .venv .carriers build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,23 +1,24 @@
-"""Builds the subset `eeg`: EEG Eye State (UCI), folders of EDF recordings, and simulated motor imagery."""
+"""Builds the subset `eeg`: EEG Eye State (UCI), EEGMMIDB, folders of EDF recordings, and simulated motor imagery."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from multimed_hf.data import edf, motor_imagery
+from multimed_hf.data import edf, eegmmidb
 from multimed_hf.data.arff import read_arff
 from multimed_hf.data.builder import MultiMedBuilder
+from multimed_hf.data.images import first_of_each, release_files, wrong_release
 from multimed_hf.data.reader import SourceReader
 from multimed_hf.data.splits import Entry
+from multimed_hf.data.synthetic import synthetic_reader
 from multimed_hf.tasks import TASKS
 
 # File, subject, first sample, labels by column.
@@ -257,58 +258,101 @@ class EdfReader(SourceReader):
         self.notes += [f"{count} signals left out: {reason}." for reason, count in sorted(signals.items())]
 
 
-class SyntheticReader(SourceReader):
-    """Simulated trials of imagined movements, see `multimed_hf.data.motor_imagery`.
+class EegmmidbReader(SourceReader):
+    """Imagined movements of EEGMMIDB, `S001/S001R04.edf`: one window a trial, from the cue on.
 
-    The first `SUBJECTS` subjects are always the same, with up to 40 trials each. Fewer rows are fewer trials of each
-    subject, down to four (each label once), and then fewer subjects; more rows are more subjects.
+    Runs of executed movements and of rest are not read, nor are subjects whose recordings differ from the others. Any
+    part of the release will do, wherever its files lie below the folder.
 
     Class attributes:
-        SUBJECTS: number of subjects unless more rows are asked for than they have trials.
+        WINDOW: seconds.
+        EXCLUDED: numbers of subjects that are left out.
     """
 
     subset = "eeg"
-    name = "synthetic"
+    name = "eegmmidb"
+    layout = "eegmmidb"
 
-    SUBJECTS: ClassVar[int] = 30
-
-    @classmethod
-    def locate(cls, data_dir: Path | None) -> Path | None:
-        """None: nothing is read.
-
-        Raises:
-            ValueError: a folder was given.
-        """
-        if data_dir is not None:
-            raise ValueError(f"Source {cls.name!r} is generated: expected no --data-dir, got {data_dir}.")
-        return None
+    WINDOW: ClassVar[float] = 4.0
+    EXCLUDED: ClassVar[tuple[int, ...]] = eegmmidb.IRREGULAR_SUBJECTS
 
     def index(self) -> Sequence[Entry]:
-        subjects, trials = self.SUBJECTS, motor_imagery.TRIALS_PER_SUBJECT
-        if self.rows is not None:
-            subjects = max(subjects, math.ceil(self.rows / trials))
-            # Five subjects are the fewest that reach all splits.
-            trials = max(math.ceil(self.rows / subjects), min(len(motor_imagery.LABELS), self.rows // 5), 1)
-        return [
-            Entry(key=(subject, trial), group=f"{self.name}/subject-{subject:03d}")
-            for subject in range(subjects)
-            for trial in range(trials)
-        ]
+        files = release_files(self.location)
+        named = [(place, file) for file in files if (place := eegmmidb.parse_name(file.name))]
+        imagined = [(place, file) for place, file in named if place[1] in eegmmidb.IMAGINED_RUNS]
+        if not imagined:
+            expected = "recordings of imagined movements, such as S001/S001R04.edf (runs 4, 6, 8, 10, 12, 14)"
+            raise wrong_release(self.location, expected, files)
+        root = cast(Path, self.location)
+        found, copies = first_of_each(root, imagined)
+        counts: Counter[str] = Counter(runs=len(named) - len(imagined), copies=copies)
+        signals: Counter[str] = Counter()
+        rates: Counter[float] = Counter()
+        entries: list[Entry] = []
+        for (subject, run), file in sorted(found.items()):
+            if subject in self.EXCLUDED:
+                continue
+            recording = edf.open_recording(root / file)
+            signals.update(recording.left_out)
+            if not recording.channels or not recording.continuous:
+                counts["no channels" if not recording.channels else "gaps"] += 1
+                continue
+            rates[recording.sampling_rate] += 1
+            length = round(self.WINDOW * recording.sampling_rate)
+            short = counts["short"]
+            trials = list(eegmmidb.trials(recording, run, length, counts))
+            counts["no cues"] += not trials and counts["short"] == short
+            for trial in trials:
+                key = (str(file), subject, run, trial.start, trial.label)
+                entries.append(Entry(key, f"{self.name}/S{subject:03d}", trial.label))
+        if not entries:
+            raise ValueError(
+                f"{root}: expected trials of {self.WINDOW:g} s after annotations T1 and T2 in recordings of imagined "
+                f"movements, found none in {len(found)}: subjects {self.EXCLUDED} are never read, and the other "
+                "files are not those of the release."
+            )
+        self._note(counts, signals, rates, {subject for subject, _ in found} & set(self.EXCLUDED))
+        return entries
 
     def read(self, entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:
-        for entry in entries:
-            subject, trial = cast(tuple[int, int], entry.key)
-            signal, label = motor_imagery.simulate_trial(self.seed, subject, trial)
-            yield {
-                "id": f"{entry.group}/trial-{trial:02d}",
-                "has_eeg": True,
-                "eeg": signal,
-                "eeg_channels": list(motor_imagery.CHANNELS),
-                "eeg_sampling_rate": motor_imagery.SAMPLING_RATE,
-                "motor_imagery": label,
-                "subject": f"subject-{subject:03d}",
-                "session": "session-0",
-            }
+        assert self.location
+        keys = [cast(tuple[str, int, int, int, str], entry.key) for entry in entries]
+        for file, of_one in itertools.groupby(keys, key=lambda key: key[0]):
+            recording = edf.open_recording(self.location / file)
+            for _, subject, run, start, label in of_one:
+                yield {
+                    "id": f"{self.name}/S{subject:03d}R{run:02d}/{start:06d}",
+                    "has_eeg": True,
+                    "eeg": recording.window(start, round(self.WINDOW * recording.sampling_rate)),
+                    "eeg_channels": list(recording.channels),
+                    "eeg_sampling_rate": recording.sampling_rate,
+                    "motor_imagery": label,
+                    "subject": f"S{subject:03d}",
+                    "session": f"R{run:02d}",
+                }
+
+    def _note(
+        self, counts: Counter[str], signals: Counter[str], rates: Counter[float], excluded: Collection[int]
+    ) -> None:
+        sentences = {
+            "runs": "{} recordings not read: the movement is executed in them, or nothing is done.",
+            "copies": "{} recordings left out: the same file is there in another folder.",
+            "no channels": "{} recordings left out: no EEG channels.",
+            "gaps": "{} recordings left out: they have gaps (EDF+D).",
+            "no cues": "{} recordings left out: no annotation T1 or T2.",
+            "short": f"{{}} trials left out: shorter than {self.WINDOW:g} s.",
+        }
+        if excluded:
+            names = ", ".join(f"S{subject:03d}" for subject in sorted(excluded))
+            self.notes.append(f"Subjects {names} left out: their sampling rate or the length of their trials differs.")
+        self.notes += [text.format(counts[key]) for key, text in sentences.items() if counts[key]]
+        self.notes += [f"{count} signals left out: {reason}." for reason, count in sorted(signals.items())]
+        if len(rates) > 1:
+            number = ", ".join(f"{count} at {rate:g} Hz" for rate, count in sorted(rates.items()))
+            self.notes.append(f"Recordings keep their own sampling rate: {number}.")
+
+
+SyntheticReader = synthetic_reader("eeg")
 
 
 def _hash(text: str) -> str:
@@ -319,4 +363,4 @@ class Builder(MultiMedBuilder):
     """Builds `eeg` from its sources."""
 
     subset = "eeg"
-    readers = (SyntheticReader, EyeStateReader, EdfReader)
+    readers = (SyntheticReader, EyeStateReader, EdfReader, EegmmidbReader)

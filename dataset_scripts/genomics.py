@@ -15,6 +15,7 @@ from multimed_hf.data.builder import MultiMedBuilder
 from multimed_hf.data.files import release_file
 from multimed_hf.data.reader import SourceReader
 from multimed_hf.data.splits import Entry
+from multimed_hf.data.synthetic import synthetic_reader
 
 NUCLEOTIDES = "ACGT"
 
@@ -280,8 +281,11 @@ def _read_data_frame(path: Path, name: str) -> dict[str, list[str | None]]:
     return {str(column): values for column, values in objects[name].items()}
 
 
+SyntheticReader = synthetic_reader("genomics")
+
+
 class Builder(MultiMedBuilder):
     """Builds `genomics`."""
 
     subset = "genomics"
-    readers = (SortseqLacReader, SpliceJunctionsReader)
+    readers = (SortseqLacReader, SpliceJunctionsReader, SyntheticReader)

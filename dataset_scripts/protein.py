@@ -13,6 +13,7 @@ from multimed_hf.data.builder import MultiMedBuilder
 from multimed_hf.data.macromolecules import Chain, Macromolecule, cluster, format_of, read_macromolecule
 from multimed_hf.data.reader import SourceReader
 from multimed_hf.data.splits import Entry
+from multimed_hf.data.synthetic import synthetic_reader
 
 _PDB_ID = re.compile(r"(?:pdb)?(?P<id>[0-9][a-z0-9]{3}|(?<=pdb)_[0-9]{4}[0-9][a-z0-9]{3})", re.IGNORECASE)
 
@@ -149,8 +150,11 @@ def _entry(path: Path, root: Path) -> str:
     return match["id"].upper() if match else (relative.parent / stem).as_posix()
 
 
+SyntheticReader = synthetic_reader("protein")
+
+
 class Builder(MultiMedBuilder):
     """Builds `protein` from its sources."""
 
     subset = "protein"
-    readers = (PdbReader,)
+    readers = (PdbReader, SyntheticReader)

@@ -13,6 +13,8 @@ from multimed_hf.data.files import release_file
 from multimed_hf.data.h5ad import H5adFile
 from multimed_hf.data.reader import SourceReader
 from multimed_hf.data.splits import Entry
+from multimed_hf.data.synthetic import synthetic_reader
+from multimed_hf.simulation.settings import Simulation
 
 COUNTS_PER_CELL = 10_000
 TARGET_STEP = 8
@@ -52,8 +54,8 @@ class Pbmc68kReader(SourceReader):
     name = "pbmc68k"
     carrier = ("scanpy", "datasets/10x_pbmc68k_reduced.h5ad")
 
-    def __init__(self, location: Path | None, rows: int | None = None, seed: int = 0) -> None:
-        super().__init__(location, rows, seed)
+    def __init__(self, location: Path | None, rows: int | None = None, simulation: Simulation | None = None) -> None:
+        super().__init__(location, rows, simulation)
         self._genes: tuple[str, ...] = ()
 
     @property
@@ -121,8 +123,11 @@ class Pbmc68kReader(SourceReader):
         return release_file(self.location, "10x_pbmc68k_reduced.h5ad")
 
 
+SyntheticReader = synthetic_reader("scrna")
+
+
 class Builder(MultiMedBuilder):
     """Builds `scrna`."""
 
     subset = "scrna"
-    readers = (Pbmc68kReader,)
+    readers = (Pbmc68kReader, SyntheticReader)

@@ -18,6 +18,7 @@ from multimed_hf.data.builder import MultiMedBuilder
 from multimed_hf.data.files import release_file
 from multimed_hf.data.reader import SourceReader
 from multimed_hf.data.splits import Entry
+from multimed_hf.data.synthetic import synthetic_reader
 
 
 @dataclass(frozen=True)
@@ -226,8 +227,11 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+SyntheticReader = synthetic_reader("text")
+
+
 class Builder(MultiMedBuilder):
     """Builds `text`."""
 
     subset = "text"
-    readers = (OpeniReportsReader, PubMedQAReader)
+    readers = (OpeniReportsReader, PubMedQAReader, SyntheticReader)

@@ -183,7 +183,18 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, help="rows per source in total (default: all)")
     parser.add_argument("--out", default="multimed", help="folder to write (default: %(default)s)")
     parser.add_argument("--num-proc", type=int, help="processes that read at the same time; the result is the same")
-    parser.add_argument("--seed", type=int, default=0, help="seed of simulated sources (default: %(default)s)")
+    synthetic = parser.add_argument_group("synthetic data", "settings of the sources called synthetic")
+    synthetic.add_argument("--seed", type=int, help="which population (default: 0)")
+    synthetic.add_argument("--difficulty", type=float, help="0, easy, to 1, hard (default: 0.5)")
+    synthetic.add_argument("--label-noise", type=float, help="share of labels that are wrong, 0 to 1 (default: 0)")
+    synthetic.add_argument(
+        "--prevalence", metavar="{long_tailed,balanced}", help="how common conditions are (default: long_tailed)"
+    )
+    synthetic.add_argument(
+        "--shift",
+        metavar="{organ,cell_type,donor,site,device}",
+        help="what only the test split shows (default: none)",
+    )
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
@@ -219,10 +230,15 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from .data.plan import parse_data_dirs, plan_sources
+    from .data.plan import check_simulation, parse_data_dirs, plan_sources
+    from .simulation.settings import Simulation
 
     planned = plan_sources(options.subsets, options.source)
     data_dirs = parse_data_dirs(options.data_dir, planned)
+    names = ("seed", "difficulty", "label_noise", "prevalence", "shift")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    simulation = Simulation(**given) if given else None
+    check_simulation(simulation, planned)
     # Only now: the lines above answer a wrong name at once, these imports take seconds.
     from .data.build import build
 
@@ -233,7 +249,7 @@ def _build(options: argparse.Namespace) -> int:
         options.rows,
         options.out,
         options.num_proc,
-        options.seed,
+        simulation,
     )
     for name, record in report.subsets.items():
         sizes = ", ".join(f"{rows:,} {split}" for split, rows in record.rows.items())

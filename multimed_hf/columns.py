@@ -31,6 +31,9 @@ COMMON_COLUMNS = (
     Column("group", "string", "", "patient, donor, slide, recording block, cluster: never on two sides of a split"),
 )
 
+AGE = Column("age", "float32", "year", "age at the examination or diagnosis; 0: not known")
+SEX = Column("sex", "string", "", "'female' or 'male'")
+
 MODALITY_COLUMNS: dict[str, tuple[Column, ...]] = {
     "text": (Column("text", "string", "", "report or abstract, as far as it is an input"),),
     "oct": (Column("oct", "image", "intensity 0..255", "OCT B-scan, grey"),),
@@ -82,7 +85,7 @@ TARGET_COLUMNS: dict[str, tuple[Column, ...]] = {
     "bone_age_classification": (
         Column("bone_age", "class", "year", "floor(months / 12)"),
         Column("bone_age_months", "float32", "month", "bone age as assessed"),
-        Column("sex", "string", "", "'female' or 'male', an input of this task"),
+        SEX,
     ),
     "diabetic_retinopathy_classification": (Column("retinopathy", "class", "", "international grade 0 to 4"),),
     "imagined_motor_imagery_classification": (Column("motor_imagery", "class", "", "imagined movement"),),
@@ -110,6 +113,6 @@ TARGET_COLUMNS: dict[str, tuple[Column, ...]] = {
     "disease_prognosis": (
         Column("survival_days", "float32", "day", "time to the event or to the end of follow-up"),
         Column("event", "bool", "", "whether the event was seen; false: censored"),
-        Column("age", "float32", "year", "age at diagnosis, an input"),
+        AGE,
     ),
 }

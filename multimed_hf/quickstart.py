@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from . import __version__, resources
 from .data.manifest import MANIFEST_NAME, Manifest, verify_subset
+from .data.samples import READ
+from .simulation.settings import Simulation
 from .sources import sources_of
 from .subsets import SUBSETS
 from .training.settings import Settings
@@ -84,11 +86,17 @@ def run(
 
 
 def located_sources(console: Console) -> dict[str, list[str]]:
-    """Subset name to its ready sources that lie on this machine; says in a line each what the others need."""
+    """Subset name to its ready sources that lie on this machine, of subsets that the model reads; says in a line each why
+    others are left out.
+    """
     found: dict[str, list[str]] = {}
-    for subset in SUBSETS:
+    for subset, spec in SUBSETS.items():
+        if spec.modalities[0] not in READ:
+            _say(console, f"{subset}: left out: the model does not read {spec.modalities[0]}")
+            continue
         for source in sources_of(subset):
-            if not source.ready:
+            # Real data first: a program's only where a subset has no other that is always there.
+            if not source.ready or (source.synthetic and source.name != spec.default_source):
                 continue
             try:
                 resources.load_script(subset).Builder.reader(source.name).locate(None)
@@ -117,12 +125,12 @@ def build_subset(console: Console, data: Path, subset: str, sources: Sequence[st
     named = f"{subset} from {', '.join(sources)}"
     record = Manifest.read(data).subsets.get(subset) if (data / MANIFEST_NAME).is_file() else None
     if record:
-        was = (list(record.sources), record.requested_rows, record.version, record.seed)
-        if was == (list(sources), rows, __version__, _SEED) and not verify_subset(data, subset, record):
+        was = (list(record.sources), record.requested_rows, record.version, record.simulation)
+        if was == (list(sources), rows, __version__, asdict(Simulation())) and not verify_subset(data, subset, record):
             _say(console, f"{named}: {_counts(record.rows)}, built before")
             return True
     try:
-        report = build([subset], sources, rows=rows, out=data, seed=_SEED)
+        report = build([subset], sources, rows=rows, out=data)
     except ImportError as error:
         _say(console, f"{subset}: left out: {error}")
         return False

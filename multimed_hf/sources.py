@@ -133,6 +133,48 @@ IMAGINED_MOVEMENTS = Target(
 
 EYE_STATES = Target("eye_state", "open_closed", ("open", "closed"))
 
+MACULAR_DISEASES = Target("disease_classification", "macula", ("CNV", "DME", "DRUSEN", "NORMAL"))
+
+CHEST_FINDINGS = Target("radiographic_findings_classification", "nih_14", NIH_FINDINGS)
+
+BRAIN_TUMOURS = Target("brain_tumor_classification", "tumour_kind", ("glioma", "meningioma", "notumor", "pituitary"))
+
+RETINOPATHY = Target("diabetic_retinopathy_classification", "grades", RETINOPATHY_GRADES)
+
+BONE_AGE_YEARS = Target("bone_age_classification", "years", tuple(str(year) for year in range(20)), unit="year")
+
+BACKBONES = Target("protein_structure_prediction", "backbone", unit="angstrom")
+
+# What may sit in any organ of a synthetic patient: one label space for radiograph, CT and MR.
+LESIONS = Target("disease_classification", "lesions", ("normal", "cyst", "tumour", "haemorrhage", "calcification"))
+
+SYNTHETIC_CELL_TYPES = (
+    "B cell",
+    "CD4 T cell",
+    "CD8 T cell",
+    "NK cell",
+    "monocyte",
+    "dendritic cell",
+    "plasma cell",
+    "megakaryocyte",
+)
+
+
+def _synthetic(subset: str, summary: str, group: str, *targets: Target) -> Source:
+    """The source `synthetic` of a subset: what `multimed_hf.simulation` makes."""
+    return Source(
+        name="synthetic",
+        subset=subset,
+        summary=summary,
+        targets=targets,
+        group=f"simulated {group}",
+        limits="made by a program: says nothing about people",
+        licence="Apache-2.0",
+        publishable=True,
+        homepage="",
+        citation=f"multimed_hf, synthetic patients: {subset}",
+    )
+
 
 _SOURCES = (
     Source(
@@ -209,7 +251,7 @@ _SOURCES = (
         name="pdb",
         subset="protein",
         summary="Protein chains of any folder of PDB and mmCIF files.",
-        targets=(Target("protein_structure_prediction", "backbone", unit="angstrom"),),
+        targets=(BACKBONES,),
         group="cluster at 30 % sequence identity",
         limits="a handful of chains shows that a model can learn them by heart, and nothing about folding new ones",
         licence="CC0-1.0",
@@ -245,21 +287,9 @@ _SOURCES = (
         extra="eeg",
     ),
     Source(
-        name="synthetic",
-        subset="eeg",
-        summary="Simulated motor imagery: 1/f background, alpha, and lateralised mu and beta desynchronisation per imagined movement.",
-        targets=(IMAGINED_MOVEMENTS,),
-        group="simulated subject",
-        limits="made by a program: says nothing about people",
-        licence="Apache-2.0",
-        publishable=True,
-        homepage="",
-        citation="multimed_hf, synthetic motor imagery",
-    ),
-    Source(
         name="eegmmidb",
         subset="eeg",
-        summary="109 subjects executing and imagining movements, 64 channels at 160 Hz (PhysioNet EEGMMIDB).",
+        summary="Imagined movements of the fists and feet of up to 109 subjects, 64 channels at 160 Hz (PhysioNet EEGMMIDB).",
         targets=(IMAGINED_MOVEMENTS,),
         group="subject",
         limits="untrained subjects, one session each",
@@ -268,20 +298,18 @@ _SOURCES = (
         homepage="https://physionet.org/content/eegmmidb/1.0.0/",
         citation="Schalk et al., BCI2000, IEEE Trans. Biomed. Eng. 51, 1034 (2004)",
         extra="eeg",
-        ready=False,
     ),
     Source(
         name="kermany_oct2017",
         subset="oct",
         summary="OCT B-scans of the macula: neovascularisation, diabetic oedema, drusen or normal.",
-        targets=(Target("disease_classification", "kermany_oct2017", ("CNV", "DME", "DRUSEN", "NORMAL")),),
+        targets=(MACULAR_DISEASES,),
         group="patient",
         limits="the official test folder shares most of its patients with the training folder",
         licence="CC-BY-4.0",
         publishable=True,
         homepage="https://data.mendeley.com/datasets/rscbjbr9sj",
         citation="Kermany et al., Identifying medical diagnoses and treatable diseases by image-based deep learning, Cell 172, 1122 (2018)",
-        ready=False,
     ),
     Source(
         name="kermany_chestxray2017",
@@ -300,20 +328,19 @@ _SOURCES = (
         name="nih_chestxray14",
         subset="xray",
         summary="Frontal chest radiographs with 14 findings mined from the reports.",
-        targets=(Target("radiographic_findings_classification", "nih_chestxray14", NIH_FINDINGS),),
+        targets=(CHEST_FINDINGS,),
         group="patient",
         limits="labels were mined from reports by a program",
         licence="unknown: check the terms of the NIH Clinical Center",
         publishable=False,
         homepage="https://nihcc.app.box.com/v/ChestXray-NIHCC",
         citation="Wang et al., ChestX-ray8, CVPR 2017",
-        ready=False,
     ),
     Source(
         name="rsna_bone_age",
         subset="bone_age",
         summary="Radiographs of children's hands with the assessed bone age in months.",
-        targets=(Target("bone_age_classification", "years", tuple(str(year) for year in range(20)), unit="year"),),
+        targets=(BONE_AGE_YEARS,),
         group="patient",
         limits="two hospitals",
         licence="unknown: RSNA challenge terms",
@@ -326,7 +353,7 @@ _SOURCES = (
         name="aptos2019",
         subset="fundus",
         summary="Fundus photographs with the grade of diabetic retinopathy.",
-        targets=(Target("diabetic_retinopathy_classification", "grades", RETINOPATHY_GRADES),),
+        targets=(RETINOPATHY,),
         group="image",
         limits="patients are not recorded, so that both eyes of one may stand on both sides",
         licence="unknown: Kaggle competition terms",
@@ -353,7 +380,7 @@ _SOURCES = (
         name="nickparvar_mri",
         subset="mri",
         summary="MR slices of the brain: glioma, meningioma, pituitary tumour or none.",
-        targets=(Target("brain_tumor_classification", "nickparvar", ("glioma", "meningioma", "notumor", "pituitary")),),
+        targets=(BRAIN_TUMOURS,),
         group="near-duplicate cluster",
         limits="patients are not recorded; the official folders leak",
         licence="unknown: check at the homepage",
@@ -373,7 +400,6 @@ _SOURCES = (
         publishable=True,
         homepage="https://web.inf.ufpr.br/vri/databases/breast-cancer-histopathological-database-breakhis/",
         citation="Spanhol et al., A dataset for breast cancer histopathological image classification, IEEE TBME 63, 1455 (2016)",
-        ready=False,
     ),
     Source(
         name="vqa_rad",
@@ -388,6 +414,87 @@ _SOURCES = (
         citation="Lau et al., A dataset of clinically generated visual questions and answers about radiology images, Sci. Data 5 (2018)",
         split="official",
         ready=False,
+    ),
+    _synthetic(
+        "oct",
+        "Simulated OCT B-scans: retinal layers with drusen, fluid or a neovascular lesion, under speckle.",
+        "patient",
+        MACULAR_DISEASES,
+    ),
+    _synthetic(
+        "xray",
+        "Simulated radiographs: chests with findings, masks, boxes and reports; lesions of five organs, with CT and MR.",
+        "patient",
+        CHEST_FINDINGS,
+        LESIONS,
+    ),
+    _synthetic(
+        "bone_age",
+        "Simulated radiographs of hands whose ossification centres grow and whose growth plates close with age.",
+        "child",
+        BONE_AGE_YEARS,
+    ),
+    _synthetic(
+        "fundus",
+        "Simulated fundus photographs with as many microaneurysms, haemorrhages and exudates as the grade says.",
+        "patient",
+        RETINOPATHY,
+    ),
+    _synthetic(
+        "ct",
+        "Simulated CT slices and volumes of five organs with lesions of known extent, some with radiograph and MR.",
+        "patient",
+        LESIONS,
+    ),
+    _synthetic(
+        "mri",
+        "Simulated MR slices and volumes: brains with tumours, and lesions of five organs, some with radiograph and CT.",
+        "patient",
+        BRAIN_TUMOURS,
+        LESIONS,
+    ),
+    _synthetic(
+        "pathology",
+        "Simulated H&E tiles: architecture, and size, shape and mitoses of the nuclei differ between benign and malignant.",
+        "patient",
+        Target("breast_cancer_classification", "synthetic", ("benign", "malignant")),
+    ),
+    _synthetic(
+        "eeg",
+        "Simulated motor imagery: 1/f background, alpha, and lateralised mu and beta desynchronisation per imagined movement.",
+        "subject",
+        IMAGINED_MOVEMENTS,
+    ),
+    _synthetic(
+        "genomics",
+        "Simulated promoters, whose motifs drive the expression of a reporter by statistical thermodynamics.",
+        "family of promoter variants",
+        Target("expression_prediction", "synthetic", unit="log2 expression"),
+    ),
+    _synthetic(
+        "scrna",
+        "Simulated cells of eight types: expression, accessibility, surface proteins and donor DNA of one regulation.",
+        "donor",
+        Target("cell_type_classification", "synthetic", SYNTHETIC_CELL_TYPES),
+        Target("expression_prediction", "synthetic_surface", unit="log1p counts per 10,000"),
+    ),
+    _synthetic(
+        "protein",
+        "Simulated chains: backbones follow from the secondary structure that the sequence implies, without clashes.",
+        "fold",
+        BACKBONES,
+    ),
+    _synthetic(
+        "text",
+        "Simulated reports of chest radiographs: findings stated, denied and hedged.",
+        "patient",
+        Target("report_findings", "synthetic", NIH_FINDINGS),
+    ),
+    _synthetic(
+        "vqa",
+        "Simulated images with questions on modality, organ, presence, position, count and size, answered by construction.",
+        "patient",
+        Target("medical_visual_question_answering", "synthetic"),
     ),
 )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .columns import COMMON_COLUMNS, MODALITY_COLUMNS, TARGET_COLUMNS, Column
+from .columns import AGE, COMMON_COLUMNS, MODALITY_COLUMNS, SEX, TARGET_COLUMNS, Column
 from .sources import sources_of
 from .tasks import TASKS, closest
 
@@ -58,23 +58,58 @@ class Subset:
 
 _SUBJECT = Column("subject", "string", "", "pseudonym of the person or recording")
 _SESSION = Column("session", "string", "", "session or run of the recording")
+_SITE = Column("site", "string", "", "hospital, laboratory or batch")
+_DEVICE = Column("device", "string", "", "the machine")
+_DONOR = Column("donor", "string", "", "pseudonym of who gave the cells")
+_QUESTION_TYPE = Column("question_type", "string", "", "what the question is about: modality, organ, presence, ...")
+_ORGAN = Column("organ", "string", "", "organ or part of the body")
+_PERSON = (
+    AGE,
+    SEX,
+    _SITE,
+    _DEVICE,
+)
+# Regions of the image of the subset's first modality.
+_REGIONS = (
+    Column("box_labels", "list<string>", "", "what each box and mask shows"),
+    Column("boxes", "list<list<float32, 4>>", "pixel", "x and y of the upper left corner, width, height"),
+    Column(
+        "masks", "list<image>", "0 outside, 255 inside", "one mask a box, of the size of the image; [] without masks"
+    ),
+)
 _VIEW = Column("view", "string", "", "projection or plane")
 _MAGNIFICATION = Column("magnification", "string", "", "magnification of the objective")
 
 _SUBSETS = (
-    Subset("oct", "Optical coherence tomography of the retina", ("oct", "fundus", "text")),
-    Subset("xray", "Radiographs", ("xray", "ct", "mri", "text"), metadata=(_VIEW,)),
-    Subset("bone_age", "Radiographs of children's hands", ("xray", "text")),
-    Subset("fundus", "Fundus photographs", ("fundus", "oct", "text")),
-    Subset("ct", "Computed tomography", ("ct", "xray", "mri", "text"), metadata=(_VIEW,)),
-    Subset("mri", "Magnetic resonance imaging", ("mri", "ct", "xray", "text"), metadata=(_VIEW,)),
-    Subset("pathology", "Histopathology", ("pathology", "text"), metadata=(_MAGNIFICATION,)),
-    Subset("eeg", "Electroencephalography", ("eeg", "text"), "synthetic", (_SUBJECT, _SESSION)),
-    Subset("genomics", "DNA and chromatin", ("genomics", "scrna", "text"), "sortseq_lac"),
-    Subset("scrna", "Single-cell gene expression", ("scrna", "genomics", "protein", "text"), "pbmc68k"),
+    Subset("oct", "Optical coherence tomography of the retina", ("oct", "fundus", "text"), "synthetic", _PERSON),
+    Subset("xray", "Radiographs", ("xray", "ct", "mri", "text"), "synthetic", (_VIEW, _ORGAN, *_PERSON, *_REGIONS)),
+    Subset("bone_age", "Radiographs of children's hands", ("xray", "text"), "synthetic", _PERSON),
+    Subset("fundus", "Fundus photographs", ("fundus", "oct", "text"), "synthetic", _PERSON),
+    Subset(
+        "ct", "Computed tomography", ("ct", "xray", "mri", "text"), "synthetic", (_VIEW, _ORGAN, *_PERSON, *_REGIONS)
+    ),
+    Subset(
+        "mri",
+        "Magnetic resonance imaging",
+        ("mri", "ct", "xray", "text"),
+        "synthetic",
+        (_VIEW, _ORGAN, *_PERSON, *_REGIONS),
+    ),
+    Subset("pathology", "Histopathology", ("pathology", "text"), "synthetic", (_MAGNIFICATION, *_PERSON)),
+    Subset("eeg", "Electroencephalography", ("eeg", "text"), "synthetic", (_SUBJECT, _SESSION, _SITE, _DEVICE)),
+    Subset("genomics", "DNA and chromatin", ("genomics", "scrna", "text"), "sortseq_lac", (_DONOR, _SITE)),
+    Subset(
+        "scrna", "Single-cell gene expression", ("scrna", "genomics", "protein", "text"), "pbmc68k", (_DONOR, _SITE)
+    ),
     Subset("protein", "Protein sequence and structure", ("protein", "text"), "pdb"),
     Subset("text", "Reports and questions", ("text",), "openi_reports"),
-    Subset("vqa", "Questions about images", ("xray", "ct", "mri", "pathology", "text")),
+    Subset(
+        "vqa",
+        "Questions about images",
+        ("xray", "ct", "mri", "pathology", "text"),
+        "synthetic",
+        (_QUESTION_TYPE, _ORGAN, *_PERSON),
+    ),
 )
 
 SUBSETS: dict[str, Subset] = {subset.name: subset for subset in _SUBSETS}

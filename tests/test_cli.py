@@ -11,6 +11,7 @@ import multimed_hf
 from data_fakes import pubmedqa, tiny
 from multimed_hf import listing
 from multimed_hf.cli import main
+from multimed_hf.simulation import Simulation
 from multimed_hf.sources import SOURCES
 from multimed_hf.subsets import SUBSETS
 from multimed_hf.tasks import TASKS
@@ -105,7 +106,8 @@ def test_list_says_where_a_source_was_found(capsys, tmp_path, monkeypatch):
     assert where["pubmedqa"] == "$MULTIMED_DATA/pubmedqa"
     assert where["edf"].startswith("not found: expected its files in --data-dir")
     assert where["synthetic"] == "made by this package"
-    assert where["breakhis"] == "not ready: no reader yet"
+    assert where["breakhis"].startswith("not found: expected its files in --data-dir")
+    assert where["aptos2019"] == "not ready: no reader yet"
 
 
 def test_build_writes_a_data_set(capsys, tmp_path, monkeypatch):
@@ -122,7 +124,16 @@ def test_build_reads_data_dirs_by_source(record, tmp_path):
     options = ["--source", "pubmedqa", "--source", "openi_reports", "--data-dir", "pubmedqa=here", "--num-proc", "2"]
     assert status("build", "text", *options) == 0
     ((args, _),) = calls
-    assert args == (["text"], ["pubmedqa", "openi_reports"], {"pubmedqa": "here"}, None, "multimed", 2, 0)
+    assert args == (["text"], ["pubmedqa", "openi_reports"], {"pubmedqa": "here"}, None, "multimed", 2, None)
+
+
+def test_build_passes_settings_of_synthetic_data_on(record):
+    report = SimpleNamespace(subsets={"eeg": SimpleNamespace(rows={"train": 1}, sources={})}, out=Path("x"))
+    calls = record("data.build", "build", report)
+    options = ["--seed", 3, "--difficulty", 0.9, "--label-noise", 0.1, "--prevalence", "balanced", "--shift", "site"]
+    assert status("build", "eeg", *options) == 0
+    ((args, _),) = calls
+    assert args[-1] == Simulation(3, 0.9, 0.1, "balanced", "site")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +142,13 @@ def test_build_reads_data_dirs_by_source(record, tmp_path):
         (["build", "egg"], "Unknown subset 'egg'. Did you mean 'eeg'?"),
         (["build", "eeg", "--source", "sintetic"], "Unknown source of eeg 'sintetic'. Did you mean 'synthetic'?"),
         (["build", "eeg", "--source", "pubmedqa"], "Unknown source of eeg 'pubmedqa'."),
-        (["build", "oct"], "cannot be built yet"),
+        (["build", "fundus", "--source", "aptos2019"], "cannot be built yet"),
+        (["build", "eeg", "--difficulty", "1.5"], "Expected difficulty to be a number from 0 to 1, got 1.5."),
+        (["build", "eeg", "--label-noise", "-1"], "Expected label_noise to be a number from 0 to 1, got -1.0."),
+        (["build", "eeg", "--prevalence", "balance"], "Unknown prevalence 'balance'. Did you mean 'balanced'?"),
+        (["build", "eeg", "--shift", "sites"], "Unknown shift 'sites'. Did you mean 'site'?"),
+        (["build", "eeg", "--shift", "organ"], "Synthetic eeg cannot hold out 'organ'"),
+        (["build", "text", "--seed", "1"], "are settings of the source 'synthetic', got openi_reports"),
         (["build", "eeg", "--rows", "0"], "Expected rows to be at least 1, got 0."),
         (["build", "text", "--source", "pubmedqa", "--data-dir", "/no/where"], "--data-dir /no/where does not exist"),
         (["train", "--data", "/no/where"], "Expected /no/where/manifest.json, found none"),

@@ -27,7 +27,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     (folder / "reports").mkdir()
     reports = openi_reports.write(folder / "reports")
-    build(["eeg", "text"], ["synthetic", "openi_reports"], {"openi_reports": reports}, 80, folder / "multimed")
+    build(["eeg"], rows=80, out=folder / "multimed")
+    build(["text"], ["openi_reports"], {"openi_reports": reports}, 80, folder / "multimed")
     tiny = {"hidden_size": 32, "num_hidden_layers": 1, "intermediate_size": 32}
     fit(folder / "multimed", output_dir=folder / "runs/quickstart", max_steps=2, config=tiny, progress=False)
     (folder / "evaluate_metrics").symlink_to(ROOT / "evaluate_metrics")

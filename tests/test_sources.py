@@ -16,7 +16,11 @@ READY = {
     ("protein", "pdb"),
     ("eeg", "uci_eye_state"),
     ("eeg", "edf"),
-    ("eeg", "synthetic"),
+    ("eeg", "eegmmidb"),
+    ("oct", "kermany_oct2017"),
+    ("xray", "nih_chestxray14"),
+    ("pathology", "breakhis"),
+    *((subset, "synthetic") for subset in SUBSETS),
 }
 
 each = pytest.mark.parametrize("source", SOURCES.values(), ids=lambda source: source.name)
@@ -75,7 +79,8 @@ def test_sources_that_share_a_head_share_its_labels():
 
 def test_labels_of_a_subset_are_those_of_all_its_sources():
     assert labels_of("eeg", "eye_state") == ("open", "closed")
-    assert labels_of("xray", "disease_classification") == ("NORMAL", "PNEUMONIA")
+    assert labels_of("oct", "disease_classification") == ("CNV", "DME", "DRUSEN", "NORMAL")
+    assert labels_of("xray", "disease_classification")[:4] == ("NORMAL", "PNEUMONIA", "normal", "cyst")
     assert labels_of("text", "medical_question_answering") == ()
     for subset in SUBSETS.values():
         for task in subset.tasks:
@@ -85,6 +90,6 @@ def test_labels_of_a_subset_are_those_of_all_its_sources():
 
 def test_unknown_names():
     assert get_source("eeg", "synthetic").synthetic and not get_source("eeg", "edf").synthetic
-    assert [source.name for source in sources_of("protein")] == ["pdb"]
+    assert [source.name for source in sources_of("protein")] == ["pdb", "synthetic"]
     with pytest.raises(UnknownNameError, match=r"Unknown source of eeg 'efd'. Did you mean 'edf'"):
         get_source("eeg", "efd")

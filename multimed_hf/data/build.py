@@ -8,11 +8,12 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__, resources
+from ..simulation.settings import Simulation
 from ..sources import get_source
 from ..subsets import get_subset
 from .card import write_card
@@ -26,7 +27,7 @@ from .manifest import (
     fingerprint_of,
     hash_file,
 )
-from .plan import check_data_dirs, plan_sources
+from .plan import check_data_dirs, check_simulation, plan_sources
 
 if TYPE_CHECKING:
     import datasets
@@ -64,7 +65,7 @@ def build(
     rows: int | None = None,
     out: str | os.PathLike[str] = DATASET_NAME,
     num_proc: int | None = None,
-    seed: int = 0,
+    simulation: Simulation | None = None,
 ) -> BuildReport:
     """Builds subsets into a folder that plain `load_dataset(out, subset)` reads.
 
@@ -78,7 +79,7 @@ def build(
         rows: how many rows to take in total from each source; None for all.
         out: the folder: new, empty, or built by this function before.
         num_proc: processes that read at the same time. The files do not depend on it.
-        seed: seed of generated sources.
+        simulation: settings of the sources `synthetic`, their seed above all; None for the default.
 
     Returns:
         What was built.
@@ -94,6 +95,7 @@ def build(
         if number is not None and number < 1:
             raise ValueError(f"Expected {name} to be at least 1, got {number}.")
     planned = plan_sources(subsets, sources)
+    check_simulation(simulation, planned)
     given = {name: str(Path(path).expanduser()) for name, path in check_data_dirs(data_dirs or {}, planned).items()}
     scripts: dict[str, type[MultiMedBuilder]] = {name: resources.load_script(name).Builder for name in planned}
     for subset, names in planned.items():
@@ -115,13 +117,16 @@ def build(
                     sources=names,
                     data_dirs={name: given[name] for name in names if name in given},
                     rows=rows,
-                    seed=seed,
+                    simulation=simulation or Simulation(),
                 )
                 records[subset] = _generate(builder, partial, num_proc)
                 manifest = _commit(folder, manifest, subset, records[subset], partial)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
             messages += _missing_splits(subset, records[subset])
+            messages += [
+                f"{subset}: source {name!r}: {text}." for name, texts in builder.warnings.items() for text in texts
+            ]
     for message in messages:
         warnings.warn(message, stacklevel=2)
     return BuildReport(folder, records, tuple(messages))
@@ -202,7 +207,7 @@ def _generate(builder: MultiMedBuilder, partial: Path, num_proc: int | None) -> 
     return SubsetRecord(
         fingerprint=fingerprint_of(files),
         version=__version__,
-        seed=config.seed,
+        simulation=asdict(config.simulation),
         requested_rows=config.rows,
         sources={
             name: SourceRecord(counts[name], get_source(subset, name).group, builder.notes[name])

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import datasets
 
 from .. import __version__
+from ..simulation.settings import Simulation
 from ..sources import get_source
 from ..subsets import get_subset
 from .reader import SourceReader
@@ -28,13 +29,13 @@ class MultiMedBuilderConfig(datasets.BuilderConfig):
         sources: names of the sources, in order; empty for the subset's default.
         data_dirs: source name to its file or folder; sources not named are looked for.
         rows: rows per source, or None for all.
-        seed: seed of generated sources.
+        simulation: settings of generated sources.
     """
 
     sources: Sequence[str] = ()
     data_dirs: dict[str, str] = field(default_factory=dict)
     rows: int | None = None
-    seed: int = 0
+    simulation: Simulation = field(default_factory=Simulation)
 
 
 class MultiMedBuilder(datasets.GeneratorBasedBuilder):
@@ -44,6 +45,7 @@ class MultiMedBuilder(datasets.GeneratorBasedBuilder):
         notes: source name to what its reader left out or mended; filled while building, like the next two.
         gene_sources: symbol of each gene, in the order that `gene_index` counts, to the sources that measure it.
         missing_splits: source name to the splits for which it had too few rows or groups.
+        warnings: source name to what else whoever builds should know.
 
     Raises:
         UnknownNameError: a source that the subset does not have.
@@ -64,6 +66,7 @@ class MultiMedBuilder(datasets.GeneratorBasedBuilder):
         self.notes: dict[str, list[str]] = {}
         self.gene_sources: dict[str, list[str]] = defaultdict(list)
         self.missing_splits: dict[str, list[str]] = {}
+        self.warnings: dict[str, list[str]] = {}
 
     @property
     def genes(self) -> list[str]:
@@ -92,7 +95,7 @@ class MultiMedBuilder(datasets.GeneratorBasedBuilder):
         for reader in self._open_readers():
             entries = reader.index()
             splits = assign(entries, self.config.rows)
-            self.notes[reader.name] = list(reader.notes)
+            self.notes[reader.name], self.warnings[reader.name] = list(reader.notes), list(reader.warnings)
             self.missing_splits[reader.name] = [split for split in SPLITS if split not in splits]
             for gene in reader.genes:
                 if reader.name in self.gene_sources[gene]:
@@ -132,4 +135,4 @@ class MultiMedBuilder(datasets.GeneratorBasedBuilder):
     def _open_readers(self) -> Iterator[SourceReader]:
         for name in self.config.sources or [get_subset(self.subset).default_source]:
             reader, given = self.reader(name), self.config.data_dirs.get(name)
-            yield reader(reader.locate(Path(given) if given else None), self.config.rows, self.config.seed)
+            yield reader(reader.locate(Path(given) if given else None), self.config.rows, self.config.simulation)

@@ -26,6 +26,7 @@ _ELECTRODES = {
     f"{row}{place}".upper(): f"{row}{place}"
     for rows, places in (
         (("Fp", "O"), ("z", 1, 2)),
+        (("I", "N"), ("z",)),
         (("AF", "F", "P", "PO"), ("z", *range(1, 11))),
         (("FC", "C", "CP"), ("z", *range(1, 7))),
         (("FT", "T", "TP"), range(7, 11)),

@@ -16,7 +16,7 @@ MANIFEST_NAME = "manifest.json"
 PARTIAL = ".partial-"
 """Prefix of what is not finished; `datasets` and the Hub's viewer skip hidden names."""
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class SubsetRecord:
     Attributes:
         fingerprint: hash over its files; equal fingerprints mean equal data.
         version: version of this package that built it.
-        seed: seed of generated sources.
+        simulation: settings of generated sources.
         requested_rows: rows asked for per source, None for all.
         sources: source name to what it gave, in the order of the rows.
         rows: split name to number of rows.
@@ -64,7 +64,7 @@ class SubsetRecord:
 
     fingerprint: str
     version: str
-    seed: int
+    simulation: dict[str, Any]
     requested_rows: int | None
     sources: dict[str, SourceRecord]
     rows: dict[str, int]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from ..simulation.settings import Simulation
 from ..sources import SOURCES, sources_of
 from ..subsets import SUBSETS, get_subset
 from ..tasks import closest
@@ -93,3 +94,28 @@ def check_data_dirs(given: Mapping[str, Place], planned: Mapping[str, Sequence[s
                 f"Expected data folders for the sources that are built ({', '.join(names)}), got one for {name!r}."
             )
     return dict(given)
+
+
+def check_simulation(simulation: Simulation | None, planned: Mapping[str, Sequence[str]]) -> None:
+    """Refuses settings of synthetic data where none is built, or that a subset cannot follow.
+
+    Args:
+        simulation: the settings as given; None for the default.
+        planned: subset name to its sources, from `plan_sources`.
+
+    Raises:
+        ValueError: no source is synthetic, or a subset cannot hold out what `simulation.shift` says.
+    """
+    if simulation is None:
+        return
+    synthetic = [subset for subset, names in planned.items() if "synthetic" in names]
+    if not synthetic:
+        named = ", ".join(sorted({name for names in planned.values() for name in names}))
+        raise ValueError(
+            f"Seed, difficulty, label noise, prevalence and shift are settings of the source 'synthetic', got {named}: "
+            "leave them out, or add --source synthetic."
+        )
+    from ..simulation.generator import generator_of
+
+    for subset in synthetic:
+        generator_of(subset, simulation)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ..simulation.settings import Simulation
 from ..sources import Source, get_source
 from .splits import Entry
 
@@ -29,7 +30,7 @@ class SourceReader(ABC):
     Args:
         location: file or folder of the release; None for a source that needs none.
         rows: how many rows were asked for, or None for all. A hint for sources that are generated.
-        seed: seed of sources that are generated.
+        simulation: settings of sources that are generated; None for the default.
     """
 
     subset: ClassVar[str]
@@ -37,12 +38,14 @@ class SourceReader(ABC):
     layout: ClassVar[str] = ""
     carrier: ClassVar[tuple[str, str]] = ("", "")
 
-    def __init__(self, location: Path | None, rows: int | None = None, seed: int = 0) -> None:
+    def __init__(self, location: Path | None, rows: int | None = None, simulation: Simulation | None = None) -> None:
         self.location = location
         self.rows = rows
-        self.seed = seed
+        self.simulation = simulation or Simulation()
         self.notes: list[str] = []
         """What was left out or mended, with numbers; filled by `index` and shown in the card and on the console."""
+        self.warnings: list[str] = []
+        """What whoever builds should know at once, as the start of a sentence; filled by `index`."""
 
     @property
     def source(self) -> Source:

@@ -34,6 +34,9 @@ _INPUTS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
 }
 """How the processor wants each modality."""
 
+READ = tuple(_INPUTS)
+"""The modalities that the model has an encoder for."""
+
 
 def sample_of(row: Mapping[str, Any], subset: str) -> Sample:
     """One row as inputs and labels.
@@ -42,9 +45,14 @@ def sample_of(row: Mapping[str, Any], subset: str) -> Sample:
         `id`, `group`, `source`, `inputs` (modality to value), `choices` (list or None), `labels` (head name to target).
 
     Raises:
-        ValueError: the row carries no modality that the model reads.
+        ValueError: the subset is about a modality that the model does not read, or the row carries none that it reads.
     """
     spec = get_subset(subset)
+    if spec.modalities[0] not in READ:
+        # What stands beside it, a report above all, must not answer in its place.
+        raise ValueError(
+            f"Subset {subset!r} is about {spec.modalities[0]}, which the model does not read: it reads {', '.join(READ)}."
+        )
     inputs = {
         modality: _INPUTS[modality](row)
         for modality in spec.modalities

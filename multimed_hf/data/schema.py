@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..columns import FINDING_STATES, MODALITY_COLUMNS, TARGET_COLUMNS, Column
+from ..simulation.images import is_marked
 from ..sources import labels_of
 from ..subsets import Subset, get_subset
 
@@ -98,8 +100,8 @@ class RowCompleter:
 
         Raises:
             ValueError: an unknown column, a null, a row without a modality, a `has_<modality>` that its columns belie,
-                a label outside the names, a value that is NaN or infinite, or an id that is not `<source>/<item>`; the
-                message names the row.
+                a label outside the names, a value that is NaN or infinite, an id that is not `<source>/<item>`, or a
+                synthetic image under the name of another source; the message names the row.
         """
         where = f"row {partial.get('id', '?')!r} of subset {self.subset.name!r}"
         unknown = partial.keys() - self._absent.keys()
@@ -120,12 +122,22 @@ class RowCompleter:
         for name, value in row.items():
             if "float" in self._dtypes[name] and not _finite(value):
                 raise ValueError(f"{where} has NaN or infinite values in {name!r}: mend it or leave it out.")
+        if row["source"] != "synthetic":
+            self._refuse_synthetic(where, row)
         for name in ("id", "source", "group"):
             if not row[name]:
                 raise ValueError(f"{where} has an empty {name!r}: every row needs one.")
         if not row["id"].startswith(f"{row['source']}/"):
             raise ValueError(f"{where} has an id that does not start with its source, expected {row['source']}/<item>.")
         return row
+
+    def _refuse_synthetic(self, where: str, row: Row) -> None:
+        for name, dtype in self._dtypes.items():
+            if dtype == "image" and is_marked(_beginning(row[name])):
+                raise ValueError(
+                    f"{where} says that it comes from {row['source']!r}, but the image in {name!r} carries the mark of a "
+                    "synthetic one: build it with --source synthetic, which says so."
+                )
 
     def _encode(self, where: str, name: str, value: Any, labels: tuple[str, ...]) -> Any:
         if self._dtypes[name] == "class":
@@ -134,6 +146,18 @@ class RowCompleter:
         if unknown:
             raise ValueError(f"{where} has {sorted(unknown)} in {name!r}, expected labels among {list(labels)}.")
         return {label: _index(where, f"{name}.{label}", value.get(label, -1), FINDING_STATES) for label in labels}
+
+
+def _beginning(image: Any) -> bytes:
+    """The first bytes of a file that is given as a path or as `{"bytes": ..., "path": ...}`; none of anything else."""
+    if isinstance(image, dict):
+        if image.get("bytes"):
+            return image["bytes"]
+        image = image.get("path")
+    if isinstance(image, (str, os.PathLike)) and os.path.isfile(image):
+        with open(image, "rb") as stream:
+            return stream.read(4096)
+    return b""
 
 
 def _index(where: str, name: str, value: Any, names: tuple[str, ...]) -> int:

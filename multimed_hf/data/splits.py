@@ -14,6 +14,11 @@ _PATTERN = "train train test train validation train train test train train valid
 _PATTERN += "train train validation train train".split()
 
 
+def split_of_rank(rank: int) -> str:
+    """The split that the fixed pattern deals to the group of this rank: 0 is in train."""
+    return _PATTERN[rank % len(_PATTERN)]
+
+
 @dataclass(frozen=True)
 class Entry:
     """One row of a source before it is read: light enough to hold all of them in memory.
@@ -69,7 +74,7 @@ def assign(entries: Sequence[Entry], rows: int | None = None) -> dict[str, list[
     order: list[tuple[float, str, str]] = []
     for (official, _), groups in sorted(strata.items()):
         for rank, group in enumerate(sorted(groups, key=_hash)):
-            split = official or _PATTERN[rank % len(_PATTERN)]
+            split = official or split_of_rank(rank)
             # Train goes first among equals, so that a single row lands there.
             order.append(((rank + 0.5) / len(groups) + (split != "train") * 1e-9, group, split))
     if not any(split == "train" for _, _, split in order):

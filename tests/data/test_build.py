@@ -19,6 +19,7 @@ from multimed_hf.data import builder as builder_module
 from multimed_hf.data.build import build, load_genes
 from multimed_hf.data.manifest import MANIFEST_NAME, Manifest, verify
 from multimed_hf.data.schema import features_of
+from multimed_hf.simulation import Simulation
 
 
 @pytest.fixture(autouse=True)
@@ -155,14 +156,14 @@ def test_row_groups_cut_streams_anew(tmp_path_factory, lengths, size):
 
 
 def test_a_rebuild_of_the_same_size_is_never_served_from_a_stale_cache():
-    first = build(["eeg"], seed=0).subsets["eeg"]
+    first = build(["eeg"], simulation=Simulation(seed=0)).subsets["eeg"]
     old = rows_of()
-    second = build(["eeg"], seed=1).subsets["eeg"]
+    second = build(["eeg"], simulation=Simulation(seed=1)).subsets["eeg"]
     new = rows_of()
     assert [file.size for file in first.files.values()] == [file.size for file in second.files.values()]
     assert first.dataset_info == second.dataset_info, "otherwise this test shows nothing"
     assert new["train"]["id"] == old["train"]["id"] and new["train"]["eeg"] != old["train"]["eeg"]
-    build(["eeg"], seed=0)
+    build(["eeg"], simulation=Simulation(seed=0))
     assert rows_of() == old
 
 
@@ -188,7 +189,7 @@ def test_fewer_splits_leave_no_old_files():
 
 @pytest.mark.parametrize("rows", [1, 5, 33, 60, 1000])
 def test_rows_is_the_total_of_each_source(rows, recording, recwarn):
-    record = build(None, ["synthetic", "uci_eye_state"], {"uci_eye_state": recording}, rows).subsets["eeg"]
+    record = build(["eeg"], ["synthetic", "uci_eye_state"], {"uci_eye_state": recording}, rows).subsets["eeg"]
     assert {name: sum(source.rows.values()) for name, source in record.sources.items()} == {
         "synthetic": min(rows, 60),
         "uci_eye_state": min(rows, 40),
@@ -284,12 +285,12 @@ def state():
 @pytest.mark.parametrize("others", [[], ["scrna"]])
 @pytest.mark.parametrize("replaces", [False, True])
 def test_a_kill_at_any_step_never_leaves_a_mixture(others, replaces):
-    build(["eeg"], seed=1, out="expected")
+    build(["eeg"], simulation=Simulation(seed=1), out="expected")
     new = rows_of("expected")
     if others:
         build(others)
     if replaces:
-        build(["eeg"], seed=0)
+        build(["eeg"], simulation=Simulation(seed=0))
     old = state()
     if others or replaces:
         shutil.copytree("multimed", "before")
@@ -298,7 +299,7 @@ def test_a_kill_at_any_step_never_leaves_a_mixture(others, replaces):
         shutil.rmtree("multimed", ignore_errors=True)
         if others or replaces:
             shutil.copytree("before", "multimed")
-        killed = killed_at(step, build, ["eeg"], seed=1)
+        killed = killed_at(step, build, ["eeg"], simulation=Simulation(seed=1))
         found = state()
         assert found in (None, old, new)
         seen.append("absent" if found is None else "old" if found == old else "new")
@@ -309,7 +310,7 @@ def test_a_kill_at_any_step_never_leaves_a_mixture(others, replaces):
         build(["scrna"])
         assert not list(Path("multimed").glob(".*"))
         assert state() in (None, old, new)
-        build(["eeg"], seed=1)
+        build(["eeg"], simulation=Simulation(seed=1))
         assert state() == new and verify("multimed") == []
         if not killed:
             break
@@ -360,7 +361,7 @@ def test_foreign_folders_are_refused():
 def test_a_damaged_manifest_is_refused():
     build(["eeg"])
     Path("multimed", MANIFEST_NAME).write_text('{"format": 1, "subsets": {"eeg":')
-    with pytest.raises(ValueError, match="is no manifest of format 1"):
+    with pytest.raises(ValueError, match="is no manifest of format 2"):
         build(["scrna"])
 
 

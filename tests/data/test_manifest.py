@@ -27,7 +27,7 @@ def test_it_says_what_lies_there(built):
         assert file == FileRecord(hashlib.sha256(content).hexdigest(), len(content))
     assert record.rows == {"train": 14, "validation": 3, "test": 3}
     assert record.sources["pbmc68k"].rows == record.rows
-    assert (record.version, record.seed, record.requested_rows) == ("0.1.0", 0, None)
+    assert (record.version, record.simulation["seed"], record.requested_rows) == ("0.1.0", 0, None)
     assert record.sources["pbmc68k"].group == "cell"
     assert record.shards("train") == ["scrna/train-00000-of-00001.parquet"]
 
@@ -76,11 +76,11 @@ def test_a_card_that_is_gone_or_of_another_build(built):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"format": 2, "subsets": {}}', '{"format": 1, "subsets": {"eeg": {}}}']
+    "text", ["", "[]", "{}", '{"format": 3, "subsets": {}}', '{"format": 2, "subsets": {"eeg": {}}}']
 )
 def test_a_damaged_manifest(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(ValueError, match=r"manifest.json is no manifest of format 1 .*build it again"):
+    with pytest.raises(ValueError, match=r"manifest.json is no manifest of format 2 .*build it again"):
         verify(tmp_path)
 
 

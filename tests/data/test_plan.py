@@ -1,27 +1,21 @@
 import pytest
 
 from multimed_hf.data.plan import check_data_dirs, parse_data_dirs, plan_sources
+from multimed_hf.subsets import SUBSETS
 from multimed_hf.tasks import UnknownNameError
 
 
 def test_what_has_no_builder_says_what_is_ready():
-    with pytest.raises(ValueError, match=r"Subset 'oct' cannot be built yet; ready are: .*eeg"):
-        plan_sources(["oct"], None)
-    with pytest.raises(ValueError, match=r"Source 'eegmmidb' of eeg cannot be built yet; ready are: .*synthetic"):
-        plan_sources(["eeg"], ["eegmmidb"])
+    with pytest.raises(ValueError, match=r"Source 'aptos2019' of fundus cannot be built yet; ready are: synthetic"):
+        plan_sources(["fundus"], ["aptos2019"])
 
 
 def test_plan():
     assert plan_sources(["eeg", "eeg"], None) == {"eeg": ("synthetic",)}
     assert plan_sources(["scrna", "eeg"], ["edf"]) == {"scrna": ("pbmc68k",), "eeg": ("edf",)}
     assert plan_sources(None, ["pubmedqa"]) == {"text": ("pubmedqa",)}
-    assert plan_sources(None, None) == {
-        "eeg": ("synthetic",),
-        "genomics": ("sortseq_lac",),
-        "scrna": ("pbmc68k",),
-        "protein": ("pdb",),
-        "text": ("openi_reports",),
-    }
+    real = {"genomics": "sortseq_lac", "scrna": "pbmc68k", "protein": "pdb", "text": "openi_reports"}
+    assert plan_sources(None, None) == {name: (real.get(name, "synthetic"),) for name in SUBSETS}
     with pytest.raises(UnknownNameError):
         plan_sources(["text"], ["edf"])
 

@@ -10,6 +10,7 @@ from data_fakes import tiny
 from multimed_hf.data.build import build
 from multimed_hf.data.prepare import prepare
 from multimed_hf.data.schema import features_of
+from multimed_hf.simulation import Simulation
 
 ELSEWHERE = """
 from datasets import load_dataset
@@ -65,7 +66,7 @@ def test_rows_and_features_are_those_of_the_folder(tmp_path):
 def test_the_newest_is_found_and_the_older_removed(tmp_path):
     cache = tmp_path / "cache"
     for seed in (0, 1, 0):
-        build(["eeg"], seed=seed, out="data")
+        build(["eeg"], simulation=Simulation(seed=seed), out="data")
         place = prepare(["eeg"], out="data", cache_dir=cache)["eeg"]
         assert cached(cache) == built("data")
         assert [path for path in place.parent.iterdir() if path.is_dir()] == [place]
@@ -73,9 +74,9 @@ def test_the_newest_is_found_and_the_older_removed(tmp_path):
 
 def test_it_comes_before_what_was_loaded_from_a_folder_earlier(tmp_path):
     cache = tmp_path / "cache"
-    build(["eeg"], seed=0, out="new")
+    build(["eeg"], simulation=Simulation(seed=0), out="new")
     place = prepare(out="new", cache_dir=cache)["eeg"]
-    build(["eeg"], seed=1)
+    build(["eeg"], simulation=Simulation(seed=1))
     datasets.load_dataset("multimed", "eeg", cache_dir=str(cache))
     os.utime(place, (1, 1))
     assert prepare(out="new", cache_dir=cache)["eeg"] == place

@@ -6,7 +6,7 @@ from huggingface_hub import DatasetCardData
 
 from multimed_hf.columns import Column
 from multimed_hf.data.schema import RowCompleter, absent, features_of
-from multimed_hf.sources import OPENI_FINDINGS
+from multimed_hf.sources import NIH_FINDINGS, OPENI_FINDINGS
 from multimed_hf.subsets import SUBSETS
 
 EEG = {
@@ -28,7 +28,7 @@ def test_types():
     )
     assert protein["resolved"] == datasets.List(datasets.Value("bool"))
     assert features_of("eeg")["eye_state"] == datasets.ClassLabel(names=["open", "closed"])
-    assert list(features_of("text")["report_findings"]) == list(OPENI_FINDINGS)
+    assert list(features_of("text")["report_findings"]) == [*OPENI_FINDINGS, *NIH_FINDINGS]
     assert features_of("text")["report_findings"]["nodule"].names == ["absent", "present", "uncertain"]
     assert features_of("ct")["ct"] == datasets.Image()
     assert features_of("ct")["ct_volume"].feature.feature.feature == datasets.Value("int16")

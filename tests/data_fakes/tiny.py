@@ -32,7 +32,7 @@ class Synthetic(SourceReader):
 
     def read(self, entries: Sequence[Entry]) -> Iterator[dict]:
         for entry in entries:
-            signal = np.random.default_rng([self.seed, entry.key]).normal(size=(2, 16)).astype("float32")
+            signal = np.random.default_rng([self.simulation.seed, entry.key]).normal(size=(2, 16)).astype("float32")
             yield {
                 "id": f"synthetic/{entry.key}",
                 "has_eeg": True,

@@ -269,5 +269,12 @@ def test_building_both_sources(tmp_path: Path, build) -> None:
         if row["source"] == "pubmedqa":
             assert states == {-1} and row["answer"] in row["choices"]
         else:
-            assert states <= {0, 1} and row["choices"] == [] and row["question"] == row["answer"] == ""
+            # The labels of another source are not asked.
+            asked = {row["report_findings"][name] for name in OPENI_FINDINGS}
+            assert (
+                asked <= {0, 1}
+                and states - asked <= {-1}
+                and row["choices"] == []
+                and row["question"] == row["answer"] == ""
+            )
     assert {row["split"] for row in rows if row["source"] == "openi_reports"} == {"train", "validation", "test"}
