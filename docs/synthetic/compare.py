@@ -1,6 +1,6 @@
 """Synthetic data beside the few real files that ship in packages: the same statistics of both, as a table.
 
-    python docs/synthetic/compare.py [--cranium FILE]
+    python docs/synthetic/compare.py [--cranium FILE] [NAME ...]
 
 Real files are read where they are found, and left out with a word where not: the head of Debian's `invesalius-examples`
 (Cranium.inv3, unpacked), the chest of `pydicom-data` (needs `pydicom`), EEG Eye State and PDB entries below `$MULTIMED_DATA`, and
@@ -56,31 +56,35 @@ def ct(cranium: Path) -> Iterator[Line]:
         plan = plistlib.loads(archive.extractfile(names["main.plist"]).read())["matrix"]  # type: ignore[union-attr]
         raw = archive.extractfile(names["matrix.dat"]).read()  # type: ignore[union-attr]
     real = np.frombuffer(raw, plan["dtype"]).reshape(plan["shape"])
-    # Slices of the skull and brain: the file ends at the jaw.
+    # Above the orbits, where the skull is closed.
     generator = generator_of("ct", Simulation(prevalence="balanced"))
     made = [
         np.asarray(row["ct_volume"])
         for row in rows_of(generator, lambda r: r["organ"] == "brain" and "ct_volume" in r, 40)
     ]
     share = [tissue_shares(volume) for volume in made]
-    for name, value in tissue_shares(real[30:100]).items():
+    for name, value in tissue_shares(real[50:85]).items():
         ours = [each[name] for each in share]
         yield (
             f"CT of the head: {name} HU",
             f"{value:.3f}",
             f"{np.mean(ours):.3f} ({min(ours):.3f} to {max(ours):.3f}, n {len(ours)})",
         )
-    brain = [float(np.median(v[(v > 0) & (v < 90)])) for v in (real[30:100], *made)]
+    brain = [float(np.median(v[(v > 0) & (v < 90)])) for v in (real[50:85], *made)]
     yield "CT of the head: median of 0 to 90 HU", f"{brain[0]:.0f}", f"{np.mean(brain[1:]):.0f}"
 
 
 def tissue_shares(volume: np.ndarray) -> dict[str, float]:
-    """Shares of the voxels inside the head, which the skull encloses: within its box in each slice."""
+    """Shares of the voxels inside the skull's box in each slice; a head rest is no part of the skull."""
+    from scipy.ndimage import label
+
     inside = []
     for plane in volume:
-        bone = plane > 250
-        if bone.sum() < 20:
+        bone, _ = label(plane > 250)
+        sizes = np.bincount(bone.ravel())[1:]
+        if not len(sizes) or sizes.max() < 20:
             continue
+        bone = bone == sizes.argmax() + 1
         rows, columns = np.flatnonzero(bone.any(1)), np.flatnonzero(bone.any(0))
         inside.append(plane[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].ravel())
     values = np.concatenate(inside)
@@ -232,6 +236,7 @@ def bonds(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
 def main() -> None:
     """Compares and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="some of ct, xray, eeg, scrna, protein; default: all")
     parser.add_argument("--cranium", default=CRANIUM, type=Path, help="default: %(default)s")
     options = parser.parse_args()
     print("| statistic | real | synthetic |\n|---|---|---|")
@@ -242,7 +247,10 @@ def main() -> None:
         "scrna": scrna,
         "protein": protein,
     }
-    for name, compare in comparisons.items():
+    for name in options.names or comparisons:
+        if name not in comparisons:
+            parser.error(f"Unknown name {name!r}: expected some of {', '.join(comparisons)}.")
+        compare = comparisons[name]
         try:
             for line in compare():
                 print("| " + " | ".join(line) + " |", flush=True)

@@ -43,9 +43,11 @@ def rows_of(generator: SubsetGenerator, limit: int = 4000) -> Iterator[dict[str,
 
 def sheet(path: Path, title: str, lines: dict[str, list[tuple[np.ndarray, str]]]) -> None:
     """A contact sheet: one line of images a name, each with a caption."""
-    figure, axes = plt.subplots(len(lines), COLUMNS, figsize=(1.75 * COLUMNS, 2.0 * len(lines)), squeeze=False)
+    columns = max(len(images) for images in lines.values())
+    figure, axes = plt.subplots(len(lines), columns, figsize=(1.75 * columns, 2.0 * len(lines)), squeeze=False)
     for line, (name, images) in zip(axes, lines.items(), strict=True):
-        for axis in line:
+        for place, axis in enumerate(line):
+            axis.set_visible(place < len(images))
             axis.set_xticks([])
             axis.set_yticks([])
         for axis, (pixels, caption) in zip(line, images, strict=False):

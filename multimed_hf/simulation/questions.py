@@ -23,6 +23,7 @@ from .images import png, to_bytes
 from .lesions import CONDITIONS, draw_lesion_views, person_columns
 from .pathology import draw_tile
 from .patient import Patient, draw_patient
+from .reports import write_report
 
 YES_NO = ("yes", "no")
 
@@ -100,7 +101,8 @@ class Question:
 class Generator(SubsetGenerator):
     """Rows of `vqa`: a third each of chest radiographs, tiles of breast tissue, and CT, MR or radiograph of five organs.
 
-    A patient has four rows: two images with two questions each.
+    A patient has four rows: two images with two questions each. Half of the rows say why the image was taken; of the other
+    rows of a chest, half bring its report, which leaves findings out and hedges others.
     """
 
     subset = "vqa"
@@ -131,8 +133,11 @@ class Generator(SubsetGenerator):
             "answer_type": "closed" if question.choices else "open",
             "question_type": question.kind,
         }
-        indication = _indication(scene, patient.random("indication", member))
-        return {**columns, "has_text": True, "text": indication} if indication else columns
+        random = patient.random("indication", member)
+        text = _indication(scene, random)
+        if not text and patient.organ == "chest" and random.random() < 0.5:
+            text, _ = write_report(patient, draw_findings(patient), random)
+        return {**columns, "has_text": True, "text": text} if text else columns
 
     def notes(self) -> list[str]:
         noise = self.simulation.label_noise

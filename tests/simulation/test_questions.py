@@ -84,6 +84,7 @@ def test_rows_hold_image_question_and_answer():
     generator.size = 96
     rows = [generator.row(index) for index in range(48)]
     assert {row["organ"] for row in rows} > {"chest", "breast"}
+    reports = 0
     for row in rows:
         images = [name for name in MODALITIES if name in row]
         assert len(images) == 1 and row[f"has_{images[0]}"]
@@ -91,8 +92,10 @@ def test_rows_hold_image_question_and_answer():
         assert row["answer_type"] == ("closed" if row["choices"] else "open")
         assert not row["choices"] or row["answer"] in row["choices"]
         assert row.get("has_text", False) == bool(row.get("text"))
+        reports += len(row.get("text", "")) > 60
         if row["question_type"] == "organ" and not row["choices"]:
             assert row["answer"] == PARTS[row["organ"]]
+    assert reports and {bool(row.get("text")) for row in rows if row["organ"] == "chest"} == {True, False}
     # Two questions an image.
     first, second, third = (rows[index][next(n for n in MODALITIES if n in rows[index])] for index in (0, 1, 2))
     assert first == second != third
