@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from ..data.splits import split_of_rank
 from ..subsets import get_subset
-from .patient import DEVICES, SITES, Patient, draw_patient, random_of
+from .patient import DEVICES, SITES, Patient, draw_patient
 from .settings import Simulation
 
 
@@ -137,6 +137,3 @@ def generator_of(subset: str, simulation: Simulation | None = None) -> SubsetGen
     module = importlib.import_module(f".{_MODULES[get_subset(subset).name]}", __package__)
     generator: SubsetGenerator = module.Generator(simulation or Simulation())
     return generator
-
-
-__all__ = ["SubsetGenerator", "generator_of", "random_of"]

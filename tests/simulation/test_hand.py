@@ -23,17 +23,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from multimed_hf.data.schema import RowCompleter
-from multimed_hf.simulation.hand import (
-    GROUPS,
-    LABELS,
-    MILESTONES,
-    Generator,
-    best_possible,
-    bone_ages,
-    draw_hand,
-    months_of,
-)
+from multimed_hf.simulation.hand import Generator, draw_hand
 from multimed_hf.simulation.images import is_marked
+from multimed_hf.simulation.maturity import GROUPS, LABELS, MILESTONES, best_possible, bone_ages, months_of
 from multimed_hf.simulation.patient import Patient, draw_patient
 from multimed_hf.simulation.settings import Simulation
 from multimed_hf.sources import BONE_AGE_YEARS
