@@ -69,10 +69,15 @@ def frame_aligned_error(
     """
     chosen = resolved.nonzero().squeeze(1)
     eyes = chosen[:: max(1, -(-len(chosen) // max_frames))]
-    points_p, points_r = prediction[chosen].flatten(0, 1), reference[chosen].flatten(0, 1)
-    local_p = (points_p[None] - prediction[eyes, 1][:, None]) @ frames(prediction[eyes])
-    local_r = (points_r[None] - reference[eyes, 1][:, None]) @ frames(reference[eyes])
-    distance = torch.sqrt((local_p - local_r).square().sum(-1) + 1e-4)
+    # What stands at p seen from the frame (R, o) is R^T (p - o): of all points from all frames, one product.
+    count = len(eyes)
+    seen = []
+    for backbone in (prediction, reference):
+        backbone = backbone - backbone[chosen, 1].mean(0)  # near the origin, where numbers are finest
+        axes = frames(backbone[eyes]).permute(1, 2, 0)  # (from, to, frames)
+        origin = (backbone[eyes, 1].T[:, None] * axes).sum(0)
+        seen.append((backbone[chosen].flatten(0, 1) @ axes.reshape(3, 3 * count)).view(-1, 3, count) - origin)
+    distance = torch.sqrt((seen[0] - seen[1]).square().sum(1) + 1e-4)
     return (distance * limit / (distance + limit)).mean() / 10.0
 
 

@@ -13,6 +13,8 @@ SITES = (
 ).split()
 """Where on the head the power of EEG is read off."""
 
+_SITE_POSITIONS = [position(name) for name in SITES]
+
 
 def sinusoids(positions: torch.Tensor, size: int) -> torch.Tensor:
     """Sine and cosine of `(tokens,)` positions at `size / 2` wavelengths from 2 pi to 10,000 x 2 pi: `(tokens, size)`."""
@@ -163,9 +165,10 @@ class MultiMedSignalEncoder(nn.Module):
         spectrum = torch.fft.rfft(values.float() * torch.hann_window(self.patch, device=values.device))[:, 1:]
         power = spectrum.abs().square() / self.patch + 1e-3
         tokens = self.projection(torch.cat([values.float(), power.log()], dim=1).to(dtype))
-        # All patches of a channel stand at the same electrode.
-        sites, site = torch.unique_consecutive(electrodes.to(dtype), dim=0, return_inverse=True)
-        tokens = self.time(tokens + nn.functional.embedding(site, self.electrode(sites)), times)
+        # All patches of a channel stand at the same electrode, which is read once.
+        moved = nn.functional.pad((electrodes[1:] != electrodes[:-1]).any(1), (1, 0), value=True)
+        site = torch.cumsum(moved, 0) - 1
+        tokens = self.time(tokens + nn.functional.embedding(site, self.electrode(electrodes[moved].to(dtype))), times)
         tokens = hide(tokens, self.input_dropout, self.training)
         maps = self.map(self._maps(power, electrodes.float(), lengths).to(dtype))
         first = torch.cumsum(lengths + 1, 0) - lengths - 1
@@ -175,7 +178,7 @@ class MultiMedSignalEncoder(nn.Module):
 
     def _maps(self, power, electrodes, lengths):
         """Log power relative to the mean over sites, and that mean: `(recordings, (sites + 1) * bins)`."""
-        sites = torch.tensor([position(name) for name in SITES], device=power.device)
+        sites = torch.tensor(_SITE_POSITIONS, device=power.device)
         # About a tenth at the next electrode of a 10-10 cap.
         nearness = torch.exp(40.0 * (electrodes @ sites.T - 1)) + 1e-6
         maps = []

@@ -41,20 +41,16 @@ class Packing:
             segments: for each kind of token in the order it has within a sample, `(sample, length)`: the sample each
                 segment belongs to `(segments,)`, none twice, and how many tokens it has `(segments,)`.
         """
-        device = segments[0][0].device
-        table = torch.zeros(len(segments), num_samples, dtype=torch.long, device=device)
-        for kind, (sample, length) in enumerate(segments):
-            table[kind].index_add_(0, sample, length)
-        lengths = table.sum(0)
+        sample, length = (torch.cat(parts) for parts in zip(*segments, strict=True))
+        lengths = length.new_zeros(num_samples).index_add(0, sample, length)
         in_order, order = torch.sort(lengths, stable=True)
         ends = torch.cumsum(in_order, 0)
         first = torch.empty_like(lengths)
         first[order] = ends - in_order
-        before = first + torch.cumsum(table, 0) - table  # (kinds, samples): where each segment starts
-        index = [
-            torch.repeat_interleave(before[kind, sample], length) + positions_of(length)
-            for kind, (sample, length) in enumerate(segments)
-        ]
+        # Segments as they lie in the packed sequence: by sample, and within a sample by kind, the order they came in.
+        laid = torch.argsort(first[sample], stable=True)
+        start = torch.empty_like(length)
+        start[laid] = torch.cumsum(length[laid], 0) - length[laid]
         blocks = [
             (int(count), int(length))
             for length, count in zip(
@@ -63,7 +59,7 @@ class Packing:
             if length
         ]
         return cls(
-            index=torch.cat(index),
+            index=torch.repeat_interleave(start, length) + positions_of(length),
             sample=torch.repeat_interleave(order, in_order),
             first=first,
             lengths=lengths,
