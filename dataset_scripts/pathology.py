@@ -13,6 +13,7 @@ from multimed_hf.data.images import first_of_each, is_image, read_image, release
 from multimed_hf.data.reader import SourceReader
 from multimed_hf.data.splits import Entry
 from multimed_hf.data.synthetic import synthetic_reader
+from multimed_hf.wording import counted
 
 # Letter of the class and code of the tumour in a file name, to their folders.
 CLASSES = {"B": "benign", "M": "malignant"}
@@ -152,18 +153,18 @@ class BreakHisReader(SourceReader):
         slides = {(tile.place[2], tile.slide) for tile in tiles}
         patients = {tile.patient for tile in tiles}
         self.notes.append(
-            f"{len(slides):,} slides are of {len(patients):,} patients: year and number of a slide are the patient, "
-            "whatever tumour and letters stand beside them; all magnifications of a patient are on one side."
+            f"{counted(len(slides), 'slide')} of {counted(len(patients), 'patient')}: year and number of a slide are "
+            "the patient, whatever tumour and letters stand beside them; all magnifications of a patient are on one side."
         )
         both = {tile.patient for tile in tiles if tile.label == "benign"} & {
             tile.patient for tile in tiles if tile.label == "malignant"
         }
         if both:
-            self.notes.append(f"{len(both):,} patients have benign and malignant slides.")
+            self.notes.append(f"{counted(len(both), 'patient')} with benign and malignant slides.")
         if copies:
-            self.notes.append(f"{copies:,} images left out: the same file is there in another folder.")
+            self.notes.append(f"{counted(copies, 'image')} left out: the same file is there in another folder.")
         if others:
-            self.notes.append(f"{others:,} other image files ignored: they lie neither in benign nor in malignant.")
+            self.notes.append(f"{counted(others, 'other image file')} ignored: neither in benign nor in malignant.")
 
 
 SyntheticReader = synthetic_reader("pathology")

@@ -14,6 +14,7 @@ from multimed_hf.data.macromolecules import Chain, Macromolecule, cluster, forma
 from multimed_hf.data.reader import SourceReader
 from multimed_hf.data.splits import Entry
 from multimed_hf.data.synthetic import synthetic_reader
+from multimed_hf.wording import counted
 
 _PDB_ID = re.compile(r"(?:pdb)?(?P<id>[0-9][a-z0-9]{3}|(?<=pdb)_[0-9]{4}[0-9][a-z0-9]{3})", re.IGNORECASE)
 
@@ -64,7 +65,7 @@ class PdbReader(SourceReader):
         if not sequences:
             raise ValueError(
                 f"Expected a protein chain of {self.MIN_RESIDUES} to {self.MAX_RESIDUES} residues, "
-                f"found none in {counts['files']} files."
+                f"found none in {counted(counts['files'], 'file')}."
             )
         clusters = cluster({ids[key]: sequence for key, sequence in sequences.items()}, self.IDENTITY)
         self._note(counts)
@@ -126,19 +127,22 @@ class PdbReader(SourceReader):
 
     def _note(self, counts: Counter[str]) -> None:
         sentences = {
-            "copies": "{} files left out: the same entry is there in another format or place.",
-            "models": "Of {} entries with several models (NMR) only the first model was taken.",
-            "other polymers": "{} chains left out: nucleic acids and other polymers that are no polypeptide(L).",
-            "short": f"{{}} chains left out: below {self.MIN_RESIDUES} residues or {self.MIN_RESOLVED} resolved ones.",
-            "long": f"{{}} chains left out: longer than {self.MAX_RESIDUES} residues.",
-            "repeated": "{} chains left out: the same sequence as an earlier chain of their entry.",
-            "modified": "{} modified residues are written as their parent, or X where none is known.",
-            "alternate": "{} residues have alternate locations: the one with the highest occupancy was taken.",
-            "misfits": "{} residues left out: they have no place in the sequence that their file lists.",
-            "unlisted": "{} chains have no listed sequence: it was read off the residues with coordinates.",
-            "unresolved": f"{{}} of {counts['residues']} residues lack backbone atoms: zeros, and false in resolved.",
+            "copies": ("file", "left out: the same entry is there in another format or place."),
+            "models": ("file", "with several models (NMR): only the first model was taken."),
+            "other polymers": ("chain", "left out: nucleic acids and other polymers that are no polypeptide(L)."),
+            "short": ("chain", f"left out: below {self.MIN_RESIDUES} residues or {self.MIN_RESOLVED} resolved ones."),
+            "long": ("chain", f"left out: longer than {self.MAX_RESIDUES} residues."),
+            "repeated": ("chain", "left out: the same sequence as an earlier chain of their entry."),
+            "modified": ("modified residue", "written as their parent, or X where none is known."),
+            "alternate": ("residue", "with alternate locations: the one with the highest occupancy was taken."),
+            "misfits": ("residue", "left out: no place in the sequence that their file lists."),
+            "unlisted": ("chain", "without a listed sequence: it was read off the residues with coordinates."),
+            "unresolved": (
+                "residue",
+                f"of {counts['residues']:,} without backbone atoms: zeros, and false in resolved.",
+            ),
         }
-        self.notes.extend(text.format(counts[key]) for key, text in sentences.items() if counts[key])
+        self.notes += [f"{counted(counts[key], noun)} {text}" for key, (noun, text) in sentences.items() if counts[key]]
 
 
 def _entry(path: Path, root: Path) -> str:

@@ -19,6 +19,7 @@ from multimed_hf.data.files import release_file
 from multimed_hf.data.reader import SourceReader
 from multimed_hf.data.splits import Entry
 from multimed_hf.data.synthetic import synthetic_reader
+from multimed_hf.wording import counted
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,12 @@ class OpeniReportsReader(SourceReader):
         if not seen:
             raise ValueError(f"{self._path}: expected XML reports, found none.")
         self.notes.append(
-            f"{silent:,} of {len(seen):,} reports have no FINDINGS and {unindexed:,} more were not indexed: left out; "
+            f"{silent:,} of {counted(len(seen), 'report')} without FINDINGS and {unindexed:,} more not indexed: left out; "
             f"{len(entries):,} remain."
         )
         self.notes.append(
-            f"{len(entries) - len(normal_of):,} rows repeat the text of another and share its group; "
-            f"{sum(len(labels) > 1 for labels in normal_of.values())} such texts were indexed as normal and as not."
+            f"{counted(len(entries) - len(normal_of), 'row')} with the text of another and in its group; "
+            f"{counted(sum(len(labels) > 1 for labels in normal_of.values()), 'such text')} indexed as normal and as not."
         )
         return entries
 

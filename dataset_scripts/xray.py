@@ -17,6 +17,7 @@ from multimed_hf.data.reader import SourceReader
 from multimed_hf.data.splits import Entry
 from multimed_hf.data.synthetic import synthetic_reader
 from multimed_hf.sources import NIH_FINDINGS
+from multimed_hf.wording import counted
 
 # Finding, x, y, width, height.
 _Box = tuple[str, float, float, float, float]
@@ -275,12 +276,12 @@ class NihChestXray14Reader(SourceReader):
 
     def _note(self, counts: Counter[str], listed: int, boxes: int) -> None:
         sentences = {
-            "missing": f"{{}} of {listed:,} listed images left out: their files are not there.",
-            "unlisted": "{} images left out: no table lists them.",
-            "copies": "{} images left out: the same file is there in another folder.",
-            "ages": f"{{}} ages above {MAX_AGE:g} years cannot be: written as 0, not known.",
+            "missing": ("image", f"of {listed:,} listed left out: the file is not there."),
+            "unlisted": ("image", "left out: in no table."),
+            "copies": ("image", "left out: the same file is there in another folder."),
+            "ages": ("age", f"above {MAX_AGE:g} years, which cannot be: written as 0, not known."),
         }
-        self.notes += [text.format(f"{counts[key]:,}") for key, text in sentences.items() if counts[key]]
+        self.notes += [f"{counted(counts[key], noun)} {text}" for key, (noun, text) in sentences.items() if counts[key]]
         if not boxes:
             self.notes.append("No boxes: BBox_List_2017.csv is not there.")
 
@@ -294,7 +295,7 @@ class NihChestXray14Reader(SourceReader):
             sides.append({patients[image] for image in listed if image in patients})
         shared = len(sides[0] & sides[1])
         self.notes.append(
-            f"The official lists share {shared:,} patients between train_val_list.txt and test_list.txt: "
+            f"The official lists share {counted(shared, 'patient')} between train_val_list.txt and test_list.txt: "
             f"{'they leak' if shared else 'they are safe'}. The split here is drawn by patient and is another one."
         )
 

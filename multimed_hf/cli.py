@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .wording import counted
 
 _HELP = """\
 multimed: ten medical modalities, eleven tasks, one model.
@@ -293,7 +294,7 @@ def _train(options: argparse.Namespace) -> int:
 
     state = PartialState()
     if state.is_main_process:
-        print(f"{report.steps:,} steps in {report.seconds:.0f} s, heads: {', '.join(report.heads)}")
+        print(f"{counted(report.steps, 'step')} in {report.seconds:.0f} s, heads: {', '.join(report.heads)}")
         if report.validation_loss is not None:
             print(f"Loss on the validation splits: {report.validation_loss:.4f}")
         print(f"Written to {report.checkpoint}: multimed evaluate {report.checkpoint} --data {options.data}")

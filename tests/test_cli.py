@@ -8,13 +8,15 @@ from types import SimpleNamespace
 import pytest
 
 import multimed_hf
-from data_fakes import pubmedqa, tiny
 from multimed_hf import listing
 from multimed_hf.cli import main
 from multimed_hf.simulation import Simulation
 from multimed_hf.sources import SOURCES
 from multimed_hf.subsets import SUBSETS
 from multimed_hf.tasks import TASKS
+
+from .data import tiny
+from .data.pubmedqa import fake as pubmedqa
 
 COMMANDS = ("build", "prepare", "list", "train", "evaluate", "quickstart")
 HEAVY = ("torch", "transformers", "evaluate")
@@ -193,7 +195,7 @@ def test_train_trains(capsys, tmp_path, monkeypatch):
     build(["eeg"], rows=20, out=tmp_path / "multimed")
     run = ["train", "eeg", "--data", tmp_path / "multimed", "--out", tmp_path / "run", "--max-steps", 1]
     assert status(*run) == 0
-    assert "1 steps" in capsys.readouterr().out and (tmp_path / "run" / "checkpoint" / "config.json").is_file()
+    assert "1 step in" in capsys.readouterr().out and (tmp_path / "run" / "checkpoint" / "config.json").is_file()
     assert status(*run, "--epochs", 2) == 2
     assert "epochs 10.0, now 2.0" in capsys.readouterr().err
 

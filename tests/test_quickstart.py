@@ -5,13 +5,15 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from data_fakes import pdb, pubmedqa
 from multimed_hf import quickstart
 from multimed_hf.data.manifest import Manifest
 from multimed_hf.data.reader import SourceReader
 from multimed_hf.evaluation.results import read_results
 from multimed_hf.resources import load_script
 from multimed_hf.training.train import Settings
+
+from .data.pdb import fake as pdb
+from .data.pubmedqa import fake as pubmedqa
 
 TINY = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
 SETTINGS = Settings(max_steps=2, vocab_size=300, config=TINY)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data_fakes import openi_reports
+from .data.openi_reports import fake as openi_reports
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), flags=re.M | re.S)

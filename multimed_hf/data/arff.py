@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..wording import counted
+
 # A quoted value, or one that ends at the next comma.
 _VALUE = re.compile(r"""\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,'"]*)\s*(,|$)""")
 _ATTRIBUTE = re.compile(r"""@attribute\s+('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s'"{]+)\s*(.*)""", re.IGNORECASE)
@@ -94,7 +96,7 @@ def _row(where: str, line: str, kinds: dict[str, tuple[str, ...] | None]) -> tup
         raise ValueError(f"{where}: expected a dense row, found a sparse one ({line[:40]!r}).")
     found = _split(where, line)
     if len(found) != len(kinds):
-        raise ValueError(f"{where}: expected {len(kinds)} values, found {len(found)}.")
+        raise ValueError(f"{where}: expected {counted(len(kinds), 'value')}, found {len(found)}.")
     return tuple(_value(where, name, kind, text) for (name, kind), text in zip(kinds.items(), found, strict=True))
 
 

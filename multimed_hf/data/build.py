@@ -16,6 +16,7 @@ from .. import __version__, resources
 from ..simulation.settings import Simulation
 from ..sources import get_source
 from ..subsets import get_subset
+from ..wording import counted
 from .card import write_card
 from .manifest import (
     MANIFEST_NAME,
@@ -347,7 +348,7 @@ def _missing_splits(subset: str, record: SubsetRecord) -> list[str]:
     hint = "" if record.requested_rows is None else "; more --rows may fill them"
     return [
         f"{subset}: source {name!r} has no rows for {' and '.join(given.missing_splits)} "
-        f"({sum(given.rows.values())} rows in all): it is left out there{hint}."
+        f"({counted(sum(given.rows.values()), 'row')} in all): it is left out there{hint}."
         for name, given in record.sources.items()
         if given.missing_splits
     ]

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
+from ..wording import counted
+
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 _ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
@@ -97,10 +99,10 @@ def wrong_release(location: Path | None, expected: str, files: Sequence[PurePath
     if location is not None and location.is_file():
         found = "a file: unpack it if it is an archive, and name the folder"
     elif archives:
-        others = f" and {len(archives) - 1} more archives" if len(archives) > 1 else ""
+        others = f" and {counted(len(archives) - 1, 'more archive')}" if len(archives) > 1 else ""
         found = f"the archive {str(archives[0])!r}{others}: unpack what is packed"
     elif files:
-        found = f"{len(files):,} other files, such as {str(files[0])!r}: name the right folder"
+        found = f"{counted(len(files), 'other file')}, such as {str(files[0])!r}: name the right folder"
     else:
         found = "no files: name the right folder"
     return ValueError(f"{location}: expected {expected}, found {found}.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..simulation import SubsetGenerator, generator_of
+from ..wording import counted
 from .reader import SourceReader
 from .splits import Entry
 
@@ -44,18 +45,22 @@ class SyntheticReader(SourceReader):
     def index(self) -> Sequence[Entry]:
         generator = self.generator
         wanted = self.rows if self.rows is not None else generator.rows
-        entries = []
+        entries, groups = [], {}
         for index in range(wanted):
             if split := generator.split(index):
                 number, _ = generator.place(index)
-                entries.append(Entry(key=index, group=generator.patient(number).group, split=split))
+                if number not in groups:
+                    groups[number] = generator.patient(number).group
+                entries.append(Entry(key=index, group=groups[number], split=split))
         self.notes += [f"Made by a program: {self.simulation.described()}.", *generator.notes()]
         if len(entries) < wanted:
             self.notes.append(
-                f"{wanted - len(entries)} of {wanted} rows left out: they show what the test split holds out."
+                f"{wanted - len(entries)} of {counted(wanted, 'row')} left out: what the test split holds out is in no other."
             )
         if wanted < len(generator.conditions):
-            self.warnings.append(f"{wanted} rows cannot show all of its {len(generator.conditions)} conditions")
+            self.warnings.append(
+                f"{counted(wanted, 'row')} cannot show all of its {len(generator.conditions)} conditions"
+            )
         return entries
 
     def read(self, entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from multimed_hf.metrics.arrays import FloatArray, IntArray
+from multimed_hf.wording import counted
 
 _SUM_TOLERANCE = 1e-3
 _RANGE_TOLERANCE = 1e-6  # a softmax or sigmoid in single precision may pass 1 by this much
@@ -42,7 +43,7 @@ def matrix(values: ArrayLike, name: str, columns: str, allow_nan: bool = False) 
         row, column = np.argwhere(bad)[0]
         raise ValueError(
             f"Expected {wanted} {name}, got {array[row, column]} in row {row}, column {column} "
-            f"({bad.sum()} such values); mend or leave out these rows before scoring."
+            f"({counted(int(bad.sum()), 'such value')}); mend or leave out these rows before scoring."
         )
     return array
 
@@ -70,7 +71,7 @@ def distributions(predictions: ArrayLike) -> FloatArray:
     if len(wrong):
         raise ValueError(
             f"Expected probabilities that add up to 1 in each row, got a sum of {sums[wrong[0]]:.6g} in row {wrong[0]} "
-            f"({len(wrong)} such rows); apply softmax over the classes."
+            f"({counted(len(wrong), 'such row')}); apply softmax over the classes."
         )
     return array
 
@@ -96,7 +97,7 @@ def class_indices(references: ArrayLike, classes: int) -> IntArray:
     if len(outside):
         raise ValueError(
             f"Expected references in [0, {classes}), got {array[outside[0]]} in row {outside[0]} "
-            f"({len(outside)} such rows); leave out rows without a label."
+            f"({counted(len(outside), 'such row')}); leave out rows without a label."
         )
     return array
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multimed_hf.metrics.arrays import FloatArray, IntArray
+from multimed_hf.wording import counted
 
 Statistic = Callable[[IntArray], float]
 
@@ -110,7 +111,7 @@ def bootstrap(
     if resamples < 1:
         raise ValueError(f"Expected at least 1 resample, got {resamples}; 1000 is usual.")
     if len(members) < minimum_groups:
-        too_few = f"{len(members)} groups ({unit}), fewer than the {minimum_groups} an interval needs"
+        too_few = f"{counted(len(members), 'group')} ({unit}), fewer than the {minimum_groups} an interval needs"
         return Bootstrap(np.empty(0), len(members), unit, too_few)
     estimates = np.array([statistic(rows) for rows in _draws(members, resamples, seed)], dtype=np.float64)
     undefined = int(np.isnan(estimates).sum())

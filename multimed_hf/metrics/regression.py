@@ -12,6 +12,7 @@ from multimed_hf.metrics import checks
 from multimed_hf.metrics.arrays import BoolArray, FloatArray
 from multimed_hf.metrics.ranking import average_ranks
 from multimed_hf.metrics.rows import Metric, Rows
+from multimed_hf.wording import counted
 
 
 def regression(
@@ -96,7 +97,7 @@ def regression_rows(
             raise ValueError("Expected both strata and strata_mean or neither, got one; pass the other as well.")
         return RegressionRows(predicted, true, measured, train_error, None)
     if len(strata) != len(true):
-        raise ValueError(f"Expected strata for {len(true)} rows, got {len(strata)}; give one per row.")
+        raise ValueError(f"Expected strata for {counted(len(true), 'row')}, got {len(strata)}; give one per row.")
     missing = [stratum for stratum in dict.fromkeys(strata) if stratum not in strata_mean]
     if missing:
         raise ValueError(

@@ -1,60 +1,21 @@
 """The body phantom: head, chest, abdomen and thigh as ellipsoids of tissues.
 
-Every modality is drawn from this one phantom, so that CT, MR and radiograph of a patient show the same anatomy. Tissues
-have the values that CT and MR depend on. HU: Kalender, Computed Tomography (Publicis, 2011). T1 and T2 at 1.5 T: Stanisz
-et al., Magn. Reson. Med. 54, 507 (2005); de Bazelaire et al., Radiology 230, 652 (2004); of the brain: Kwan, Evans, Pike,
-IEEE Trans. Med. Imaging 18, 1085 (1999).
+Every modality is drawn from this one phantom, so that CT, MR and radiograph of a patient show the same anatomy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 import numpy as np
 
+from .head import add_head
+from .parts import Parts
 from .patient import Patient
 from .projection import Shape
 
 ORGANS = ("brain", "lung", "liver", "kidney", "bone")
 """Where a lesion may sit; the shift 'organ' holds out the last. 'bone' is the thigh bone above the knee."""
-
-
-@dataclass(frozen=True)
-class Tissue:
-    """HU without and with contrast medium, T1 and T2 in ms, density of protons relative to water, T1 with gadolinium."""
-
-    hu: float
-    enhanced: float
-    t1: float
-    t2: float
-    protons: float
-    t1_enhanced: float = 0.0
-
-
-TISSUES: Mapping[str, Tissue] = {
-    "air": Tissue(-1000, -1000, 1000, 1, 0.0),
-    "lung": Tissue(-850, -840, 1200, 40, 0.12),
-    "fat": Tissue(-100, -98, 343, 58, 1.0),
-    "skin": Tissue(40, 45, 600, 35, 0.7),
-    "water": Tissue(6, 6, 4000, 1500, 1.0),
-    # Blood that flows leaves the slice between the pulses: it is dark in spin echoes, whatever its T1 and T2.
-    "blood": Tissue(45, 155, 1441, 290, 0.12),
-    "muscle": Tissue(55, 65, 1008, 44, 0.8),
-    "white matter": Tissue(28, 30, 500, 70, 0.77),
-    "grey matter": Tissue(38, 42, 833, 83, 0.86),
-    "gland": Tissue(45, 80, 700, 60, 0.8, 450),
-    "liver": Tissue(55, 108, 576, 46, 0.75),
-    "spleen": Tissue(48, 115, 1057, 79, 0.8),
-    "kidney": Tissue(32, 150, 966, 87, 0.8),
-    "medulla": Tissue(28, 110, 1412, 85, 0.85),
-    "bowel": Tissue(35, 70, 900, 60, 0.75),
-    "bone": Tissue(1150, 1150, 500, 1, 0.05),
-    "spongy bone": Tissue(230, 230, 480, 50, 0.72),
-    "marrow": Tissue(-60, -60, 330, 52, 0.85),
-    "cartilage": Tissue(85, 85, 1060, 42, 0.6),
-}
-"""The healthy tissues."""
 
 _HOSTS = {
     # Organ to the ellipsoids a lesion may lie in, (centre, radii) in mm, and the smallest and largest radius of a lesion.
@@ -75,8 +36,8 @@ def shapes_of(patient: Patient) -> tuple[Shape, ...]:
     if patient.organ not in ORGANS:
         raise ValueError(f"Expected a patient with an organ among {', '.join(ORGANS)}, got {patient.organ!r}.")
     random = patient.random("anatomy")
-    parts = _Parts(random, scale_of(patient))
-    {"brain": _head, "lung": _chest, "bone": _thigh}.get(patient.organ, _abdomen)(parts, patient)
+    parts = Parts(random, scale_of(patient))
+    {"brain": add_head, "lung": _chest, "bone": _thigh}.get(patient.organ, _abdomen)(parts, patient)
     return tuple(parts.shapes)
 
 
@@ -102,152 +63,7 @@ def radius_in(organ: str, share: float) -> float:
     return smallest + (largest - smallest) * share
 
 
-class _Parts:
-    """Collects shapes; every one differs a little from patient to patient."""
-
-    def __init__(self, random: np.random.Generator, scale: float) -> None:
-        self.random = random
-        self.scale = scale
-        self.shapes: list[Shape] = []
-
-    def add(
-        self,
-        tissue: str,
-        centre: Sequence[float],
-        radii: Sequence[float],
-        inside: str = "muscle",
-        turn: float = 0.0,
-        vary: float = 0.05,
-        both: bool = False,
-        soft: bool = True,
-        folds: float = 0.0,
-        merges: bool = False,
-    ) -> Shape:
-        """Adds a shape, and with `both` its mirror image first."""
-        if both:
-            self.add(
-                tissue, (-centre[0], *centre[1:]), radii, inside, -turn, vary, soft=soft, folds=folds, merges=merges
-            )
-        factors = 1 + vary * self.random.uniform(-1, 1, 3)
-        shift = vary * min(radii) * self.random.uniform(-1, 1, 3)
-        x, y, z = self.scale * (np.asarray(centre) + shift)
-        a, b, c = self.scale * np.asarray(radii) * factors
-        place, size = (float(x), float(y), float(z)), (float(a), float(b), float(c))
-        shape = Shape(tissue, place, size, inside, turn, soft=soft, folds=folds, merges=merges)
-        self.shapes.append(shape)
-        return shape
-
-    def bones(self, *parts: tuple[Sequence[float], Sequence[float], float, str], merges: bool = False) -> None:
-        """A bone that is the union of ellipsoids: centre, radii, thickness of the wall in mm and tissue inside of each."""
-        shells = [
-            self.add("bone", centre, radii, vary=0.04, soft=False, merges=merges) for centre, radii, _, _ in parts
-        ]
-        for shell, (_, _, wall, core) in zip(shells, parts, strict=True):
-            a, b, c = (radius - wall for radius in shell.radii)
-            self.shapes.append(replace(shell, tissue=core, radii=(a, b, c), inside="bone"))
-
-
-def _head(parts: _Parts, patient: Patient) -> None:
-    def hard(tissue: str, centre: Sequence[float], radii: Sequence[float], inside: str) -> None:
-        parts.add(tissue, centre, radii, inside, vary=0.0, soft=False, merges=inside == "air")
-
-    wall = parts.random.uniform(0.85, 1.25)
-    fluid = float(np.interp(patient.age, [20, 90], [0.75, 1.45])) * parts.random.uniform(0.85, 1.15)
-    # The face and the neck first: the skull lies over them.
-    hard("fat", (0, -50, -80), (64, 53, 68), "air")
-    hard("fat", (0, 36, -110), (62, 42, 80), "air")
-    hard("muscle", (0, -48, -80), (60, 52, 64), "fat")
-    hard("muscle", (0, 34, -110), (57, 40, 80), "fat")
-    hard("skin", (0, 0, 0), (79.5, 98.5, 95), "air")
-    hard("fat", (0, 0, 0), (77.3, 96.3, 93), "skin")
-    hard("bone", (0, 0, 0), (74, 93, 90), "fat")
-    hard("spongy bone", (0, 0, 0), (74 - 1.7 * wall, 93 - 1.7 * wall, 90 - 1.7 * wall), "bone")
-    hard("bone", (0, 0, 0), (74 - 5 * wall, 93 - 5 * wall, 90 - 5 * wall), "spongy bone")
-    inner = [radius - 7 * wall for radius in (74, 93, 90)]
-    hard("water", (0, 0, 0), inner, "bone")
-    parts.add("white matter", (0, 0, 0), [radius - 1.2 * fluid for radius in inner], "water", vary=0.0, folds=24.0)
-    _brain(parts, fluid)
-    _skull_base(parts)
-
-
-def _brain(parts: _Parts, fluid: float) -> None:
-    def inside(
-        tissue: str, centre: Sequence[float], radii: Sequence[float], turn: float = 0.0, both: bool = True
-    ) -> None:
-        parts.add(tissue, centre, radii, "white matter", turn, 0.08, both)
-
-    def single(tissue: str, centre: Sequence[float], radii: Sequence[float]) -> None:
-        inside(tissue, centre, radii, both=False)
-
-    parts.add("white matter", (0, 0, 37), (4.2, 77, 46), "white matter", folds=24.0)
-    single("water", (0, 0, 37), (0.6 * fluid, 77, 45))
-    single("white matter", (0, -2, 14), (21, 44, 20))
-    inside("white matter", (22, 0, 12), (18, 48, 22))
-    # Sylvian fissure with the insula.
-    inside("grey matter", (43, -8, 0), (8, 21, 13), 8)
-    inside("water", (47, -9, 0), (2.4 * fluid, 19, 10), 8)
-    inside("water", (54, -9, 0), (7, 1.6 * fluid, 9))
-    # Basal ganglia, thalamus and ventricles.
-    inside("grey matter", (27, -4, 3), (5.5, 15, 10), 14)
-    inside("grey matter", (15, -21, 8), (5.5, 10, 9), 16)
-    inside("grey matter", (11.5, 11, 5), (8.5, 14, 9), 22)
-    inside("water", (9.5, -25, 9), (3.6 * fluid, 14, 7.5), -14)
-    inside("water", (8, -2, 21), (4.4 * fluid, 28, 5.2), 4)
-    inside("water", (23, 34, 10), (4.2 * fluid, 15, 7.5), 16)
-    single("water", (0, 4, 1), (1.9 * fluid, 13, 9))
-    # Temporal horns, and the space between brain and skull base.
-    inside("water", (31, 2, -24), (3 * fluid, 12, 3))
-    single("water", (0, -8, -30), (13, 12, 8))
-    single("water", (0, 24, -20), (14, 6, 6))
-    # Tentorium, cerebellum, brainstem.
-    single("water", (0, 49, -50), (53, 37, 31))
-    parts.add("white matter", (0, 49, -50), (51, 35, 29), "water", vary=0.0, folds=13.0)
-    single("grey matter", (0, 60, -50), (3, 24, 24))
-    single("water", (0, 6, -52), (19, 16, 20))
-    single("white matter", (0, 10, -24), (15, 10, 11))
-    single("water", (0, 17, -26), (1.2, 1.2, 10))
-    single("white matter", (0, 8, -44), (16, 13, 14))
-    single("water", (0, 24, -46), (6, 5, 9))
-    single("white matter", (0, 16, -74), (8, 8, 26))
-
-
-def _skull_base(parts: _Parts) -> None:
-    def hard(
-        tissue: str,
-        centre: Sequence[float],
-        radii: Sequence[float],
-        inside: str = "bone",
-        both: bool = True,
-        turn: float = 0,
-    ) -> None:
-        parts.add(tissue, centre, radii, inside, turn, 0.06, both, soft=False)
-
-    hard("bone", (34, 14, -52), (30, 8, 8), "white matter", turn=-35)
-    hard("air", (58, 26, -56), (6, 8, 11))
-    hard("bone", (0, -30, -50), (20, 22, 12), "white matter", both=False)
-    hard("bone", (0, -2, -56), (11, 6, 20), "white matter", both=False)
-    hard("bone", (0, -58, -38), (44, 28, 4), "white matter", both=False)
-    hard("spongy bone", (0, -62, -70), (40, 26, 20), "muscle", both=False)
-    hard("bone", (31, -64, -49), (20.5, 28, 19), "muscle")
-    hard("fat", (31, -66, -49), (18, 28, 16))
-    hard("water", (31, -74, -50), (12, 12, 12), "fat")
-    hard("muscle", (31, -50, -50), (3, 18, 3), "fat")
-    hard("air", (5, -60, -60), (4, 24, 22))
-    hard("air", (13, -58, -50), (3.5, 18, 11))
-    hard("air", (6, -26, -49), (5.5, 12, 8))
-    hard("air", (9, -82, -28), (8, 5, 9))
-    hard("air", (30, -58, -82), (14, 17, 15), "muscle")
-    hard("air", (0, -50, -80), (9, 28, 16), "muscle", both=False)
-    hard("gland", (0, -10, -40), (6.5, 5.5, 4), "water", both=False)
-    hard("blood", (13, -9, -40), (3.2, 7, 3.2), "water")
-    hard("blood", (0, 79, 20), (3, 4, 28), "water", both=False)
-    # Teeth, lower jaw, neck.
-    hard("bone", (0, -74, -108), (26, 18, 9), "muscle", both=False)
-    hard("bone", (46, -38, -108), (6, 20, 30), "muscle", turn=20)
-    hard("bone", (0, 24, -125), (18, 14, 25), "muscle", both=False)
-
-
-def _spine(parts: _Parts, y: float, size: float, low: float, high: float, pitch: float) -> None:
+def _spine(parts: Parts, y: float, size: float, low: float, high: float, pitch: float) -> None:
     for z in np.arange(low, high, pitch):
         parts.add("bone", (0, y + 21 * size, z), (15 * size, 11 * size, pitch * 0.38), soft=False)
         parts.add("bone", (24 * size, y + 22 * size, z), (14 * size, 4 * size, 5), both=True, soft=False)
@@ -258,7 +74,7 @@ def _spine(parts: _Parts, y: float, size: float, low: float, high: float, pitch:
         parts.bones(((0, y, z), (19.5 * size, 15.5 * size, pitch * 0.53), 2.0, "spongy bone"))
 
 
-def _ribs(parts: _Parts, tops: Sequence[float], across: float, depth: float, drop: float, last: float = 148) -> None:
+def _ribs(parts: Parts, tops: Sequence[float], across: float, depth: float, drop: float, last: float = 148) -> None:
     """Ribs that leave the spine at the heights `tops` and fall by `drop` mm to the front."""
     angles = np.radians(np.linspace(14, last, 10))
     sides = np.array([-1, 1])[:, None]
@@ -277,7 +93,7 @@ def _ribs(parts: _Parts, tops: Sequence[float], across: float, depth: float, dro
 
 
 def _vessels(
-    parts: _Parts, root: Sequence[float], hull: Sequence[float], count: int, thick: float, inside: str, side: float
+    parts: Parts, root: Sequence[float], hull: Sequence[float], count: int, thick: float, inside: str, side: float
 ) -> None:
     """Vessels that spread from `root` into an ellipsoid of radii `hull` on one side, and thin out."""
     directions = parts.random.standard_normal((count, 3))
@@ -304,7 +120,7 @@ def _frames(along: np.ndarray, outward: np.ndarray) -> np.ndarray:
     return np.stack([first, second, np.cross(first, second)], axis=-1)
 
 
-def _chest(parts: _Parts, patient: Patient) -> None:
+def _chest(parts: Parts, patient: Patient) -> None:
     random = parts.random
     fat = random.uniform(0.6, 1.6) * 13
     parts.add("fat", (0, 0, 0), (154 + fat, 106 + fat, 420), "air", vary=0, soft=False)
@@ -341,7 +157,7 @@ def _chest(parts: _Parts, patient: Patient) -> None:
     _ribs(parts, [150 - 27 * place for place in range(10)], 137, 93, 92)
 
 
-def _abdomen(parts: _Parts, patient: Patient) -> None:
+def _abdomen(parts: Parts, patient: Patient) -> None:
     random = parts.random
     fat = random.uniform(0.5, 1.9) * 14
     parts.add("fat", (0, 0, 0), (150 + fat, 100 + fat, 460), "air", vary=0, soft=False)
@@ -394,7 +210,7 @@ def _abdomen(parts: _Parts, patient: Patient) -> None:
     parts.add("spongy bone", (0, 66, -205), (48, 20, 50), soft=False)
 
 
-def _thigh(parts: _Parts, patient: Patient) -> None:
+def _thigh(parts: Parts, patient: Patient) -> None:
     random = parts.random
     fat = random.uniform(0.5, 1.8) * 9
     side = 1.0 if patient.random("leg").random() < 0.5 else -1.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .chest_bones import draw_bones
 from .chest_exposure import develop
 from .chest_signs import SIGNS
 from .findings import Finding
@@ -65,7 +66,7 @@ def draw_chest(patient: Patient, member: int, findings: Sequence[Finding], size:
             mask = SIGNS[name](chest, finding, patient.random("chest", "sign", name))
             chest.masks[name] = mask if mask.any() else chest.lungs & (chest.side == DIRECTION[finding.sides[0]])
     chest.project()
-    chest.draw_bones()
+    draw_bones(chest)
     return ChestImage(
         image=develop(chest, patient),
         masks={name: chest.masks[name] for name in names},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .images import add_look, splines
@@ -20,13 +22,13 @@ def develop(chest: Thorax, patient: Patient) -> np.ndarray:
     """From attenuation to grey: scatter, range compression, exposure, tone curve, markers, wires, collimation, grain."""
     shot = chest.shot
     _hang_wires(chest, shot)
-    step = max(1, chest.size // 32)
-    smooth = splines(chest.size, step * 3.5).toarray()
-    norm = np.maximum(smooth.sum(0), 1e-6)
-    low = smooth @ ((smooth / norm).T @ chest.water @ (smooth / norm)) @ smooth.T
-    image = 0.6 * low + shot.uniform(1.0, 1.3) * (chest.water - low)
-    image -= image[~chest.outside].mean()
-    image += 9 * shot.standard_normal() * (chest.x / 150) + 9 * shot.standard_normal() * (chest.y / 150 - 0.8)
+    # Sparse products, whose last bits do not depend on the number of threads.
+    smooth = splines(chest.size, max(1, chest.size // 32) * 3.5)
+    mean = smooth.multiply(1 / np.maximum(smooth.sum(0), 1e-6)).T.tocsr()
+    low = (smooth @ (smooth @ (mean @ (mean @ chest.water).T)).T).T
+    fine = shot.uniform(1.0, 1.3)
+    image = fine * chest.water + (0.6 - fine) * low
+    image += (9 / 150 * shot.standard_normal()) * chest.x + (9 / 150 * shot.standard_normal()) * (chest.y - 120)
     image = _expose(image, shot.uniform(0.34, 0.54), shot.uniform(0.21, 0.28))
     _mark_side(chest, shot, image)
     _collimate(shot, image)
@@ -39,14 +41,14 @@ def _expose(density: np.ndarray, mean: float, deviation: float) -> np.ndarray:
 
     Automatic exposure and windowing do so in the clinic: a large heart or an effusion makes no image brighter.
     """
-    few = density[::4, ::4]
-    scale = 1.5 / float(few.std() + 1e-6)
-    centre = 0.0
-    for _ in range(12):
-        sample = 1 / (1 + np.exp(-scale * (few - centre)))
-        centre += (float(sample.mean()) - mean) / (scale * float((sample * (1 - sample)).mean()))
-        scale *= float(np.clip(deviation / sample.std(), 0.7, 1.4))
-    return 1 / (1 + np.exp(-scale * (density - centre)))
+    few = density[::4, ::4].ravel()
+    centre, scale = float(few.mean()), 1.5 / float(few.std() + 1e-6)
+    for _ in range(10):
+        sample = 1 / (1 + np.exp(scale * (centre - few)))
+        reached, power = float(sample.mean()), float(np.square(sample).mean())
+        centre += (reached - mean) / (scale * (reached - power))
+        scale *= min(max(deviation / math.sqrt(power - reached**2), 0.7), 1.4)
+    return 1 / (1 + np.exp(scale * (centre - density)))
 
 
 def _hang_wires(chest: Thorax, random: np.random.Generator) -> None:
@@ -70,19 +72,14 @@ def _mark_side(chest: Thorax, random: np.random.Generator, image: np.ndarray) ->
     scale = max(1, round(chest.size / 112 * random.uniform(0.8, 1.4)))
     row = int(chest.size * random.uniform(0.03, 0.12))
     for word in words:
-        bits = np.concatenate(
-            [
-                np.pad(np.array([[int(bit) for bit in line] for line in _LETTERS[char]]), ((0, 2), (0, 1)))
-                for char in word
-            ],
-            axis=1,
-        )
-        glyph = np.kron(bits, np.ones((scale, scale)))
+        lines = ["0".join(line) for line in zip(*(_LETTERS[letter] for letter in word), strict=True)]
+        bits = np.array([[float(bit) for bit in line] for line in lines])
+        glyph = bits.repeat(scale, axis=0).repeat(scale, axis=1)
         edge = int(chest.size * random.uniform(0.03, 0.08))
         column = chest.size - edge - glyph.shape[1] if letter == "L" else edge
         target = image[row : row + glyph.shape[0], column : column + glyph.shape[1]]
         np.maximum(target, 0.95 * glyph, out=target)
-        row += glyph.shape[0]
+        row += glyph.shape[0] + 2 * scale
 
 
 def _collimate(random: np.random.Generator, image: np.ndarray) -> None:

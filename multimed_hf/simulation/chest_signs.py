@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
+from .chest_vessels import STRIDE, branches
 from .findings import Finding
-from .thorax import AIR, DIRECTION, STRIDE, Thorax, branches
+from .thorax import AIR, DIRECTION, Thorax
 
 
 def _nodules(chest: Thorax, finding: Finding, random: np.random.Generator) -> np.ndarray:
@@ -49,7 +51,7 @@ def _effusion(chest: Thorax, finding: Finding, random: np.random.Generator) -> n
 def _pneumothorax(chest: Thorax, finding: Finding, random: np.random.Generator) -> np.ndarray:
     """Free air between the wall and the line of the visceral pleura, beyond which there are no vessels."""
     gap = (10 + 40 * chest.extent(finding)) * random.uniform(0.85, 1.15)
-    across = np.interp(chest.down, [0, 0.1, 0.3, 0.7, 1.0], [1.15, 1.0, 0.75, 0.5, 0.3])[:, None]
+    across = chest.along([0, 0.1, 0.3, 0.7, 1.0], [1.15, 1.0, 0.75, 0.5, 0.3], chest.height)
     # Distance to the line: from the side, and from above at the apex.
     aside, above = chest.width - chest.ax - gap * across, 0.8 * (chest.y - 0.9 * gap)
     distance = -16 * np.logaddexp(-aside / 16, -above / 16)
@@ -75,7 +77,7 @@ def _consolidation(chest: Thorax, finding: Finding, random: np.random.Generator)
         hilum = chest.hilum[side]
         start = (x + 0.6 * (hilum[0] - x) * min(1, reach / 90), y + 0.5 * (hilum[1] - y) * min(1, reach / 90))
         heading = np.arctan2(y - start[1], DIRECTION[side] * (x - start[0]))
-        bx, by, radius = branches(random, (0.0, 0.0), 1, 3, reach * 0.42, 2.6, 3, 0.6)
+        bx, by, radius = branches(random, [(0.0, 0.0)], [1], 3, reach * 0.42, 2.6, 3, 0.6)
         ahead, aside = bx * np.cos(heading) - by * np.sin(heading), bx * np.sin(heading) + by * np.cos(heading)
         bronchi = chest.splat(start[0] + DIRECTION[side] * ahead, start[1] + aside, radius)
         mask |= chest.seen(weight, 0.4)
@@ -125,10 +127,11 @@ def _atelectasis(chest: Thorax, finding: Finding, random: np.random.Generator) -
         x, y = chest.spot(random, side, finding.zone, 0.45 * length)
         for number in range(1 + (finding.severity > 0.5)):
             turn = random.uniform(-0.5, 0.25)
+            sine, cosine = DIRECTION[side] * math.sin(turn), math.cos(turn)
             thick = random.uniform(2.2, 3.4) + 2.5 * chest.extent(finding)
             dx, dy = chest.x - x, chest.y - y - 14 * number
-            along = DIRECTION[side] * dx * np.cos(turn) + dy * np.sin(turn)
-            apart = -DIRECTION[side] * dx * np.sin(turn) + dy * np.cos(turn) + 0.004 * along**2
+            along = cosine * dx + sine * dy
+            apart = cosine * dy - sine * dx + 0.004 * along**2
             band = np.exp(-((apart / thick) ** 2)) * np.clip(1.4 - np.abs(along) / (0.36 * length), 0, 1)
             band = band * chest.thorax(side)
             chest.water += (7 + 20 * chest.visible * (0.5 + 0.5 * finding.severity)) * band * (chest.air > 8)

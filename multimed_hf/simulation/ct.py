@@ -7,6 +7,7 @@ Biol. 23, 446, 1978; Kak, Slaney, Principles of Computerized Tomographic Imaging
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -150,15 +151,22 @@ def _reconstruct(
     """The image as filtered back projection shows it, with noise of `strength` HU; `blur` in pixels."""
     from scipy import fft
 
-    rows, columns = image.shape
-    down, across = np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(columns)[None]
-    frequency = np.hypot(down, across).astype(np.float32)
-    kernel = np.exp(-2 * (np.pi * blur * frequency) ** 2)
+    kernel, spectrum, flatness = _spectra(image.shape, blur, sharp)
     # A body is wider than deep, most at the shoulders and hips: rays along x are the noisiest.
-    elongation = random.uniform(1.0, 1.9)
-    streaks = np.sqrt(across**2 + (elongation * down) ** 2) / np.maximum(frequency, 1e-6)
-    spectrum = np.sqrt(frequency) * np.exp(-((frequency / (0.30 * sharp)) ** 2)) * streaks
-    noise = fft.rfft2(random.standard_normal(image.shape, dtype=np.float32)) * spectrum
-    grains = fft.irfft2(noise, s=image.shape)
-    smooth = fft.irfft2(fft.rfft2(image.astype(np.float32)) * kernel, s=image.shape)
-    return (smooth + grains * np.float32(strength / (grains.std() + 1e-9))).astype(np.float32)
+    elongation = np.float32(random.uniform(1.0, 1.9))
+    streaks = np.sqrt(1 + (elongation**2 - 1) * flatness)
+    noise = fft.rfft2(random.standard_normal(image.shape, dtype=np.float32)) * (spectrum * streaks)
+    grains: np.ndarray = fft.irfft2(noise, s=image.shape)
+    smooth: np.ndarray = fft.irfft2(fft.rfft2(image.astype(np.float32)) * kernel, s=image.shape)
+    return smooth + grains * np.float32(strength / (grains.std() + 1e-9))
+
+
+@lru_cache(maxsize=16)
+def _spectra(shape: tuple[int, int], blur: float, sharp: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each frequency, float32: what a machine's blur leaves, what it lets pass of noise, and the share along y, squared."""
+    down, across = np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None]
+    frequency = np.hypot(down, across)
+    kernel = np.exp(-2 * (np.pi * blur * frequency) ** 2)
+    spectrum = np.sqrt(frequency) * np.exp(-((frequency / (0.30 * sharp)) ** 2))
+    flatness = (down / np.maximum(frequency, 1e-6)) ** 2
+    return kernel.astype(np.float32), spectrum.astype(np.float32), flatness.astype(np.float32)

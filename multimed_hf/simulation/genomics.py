@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from .generator import SubsetGenerator
+from .motifs import CONSENSUS_WEIGHT, NUCLEOTIDES, encode
 from .patient import SITES, Patient, random_of
-from .regulation import CONSENSUS_WEIGHT, FACTORS, NUCLEOTIDES, encode, world_of
+from .regulation import FACTORS, world_of
 from .settings import Simulation
 
 LENGTH = 150

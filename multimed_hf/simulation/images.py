@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from functools import lru_cache
 from typing import Any
 
@@ -25,8 +26,10 @@ def texture(random: np.random.Generator, shape: tuple[int, int], scale: float | 
     steps = scale if isinstance(scale, tuple) else (scale, scale)
     rows, columns = (splines(size, float(step)) for size, step in zip(shape, steps, strict=True))
     knots = random.standard_normal((rows.shape[1], columns.shape[1]), dtype=np.float32)
-    fine: np.ndarray = (columns @ (rows @ knots).T).T
-    return (fine - fine.mean()) / (fine.std() + np.float32(1e-6))
+    fine: np.ndarray = rows @ (columns @ knots.T).T
+    fine -= fine.mean()
+    fine /= np.sqrt(np.square(fine).mean()) + np.float32(1e-6)
+    return fine
 
 
 @lru_cache(maxsize=64)
@@ -41,7 +44,36 @@ def splines(size: int, step: float) -> Any:
     return csr_matrix(np.where(distance < 1, near, far).astype(np.float32))
 
 
-def add_look(image: np.ndarray, patient: Patient, random: np.random.Generator, noise: float) -> np.ndarray:
+def blurred(plane: np.ndarray, sigma: float) -> np.ndarray:
+    """A plane after a Gaussian blur, mirrored at the edges.
+
+    For blurs of a few pixels: the time grows with `sigma`, and is a third of that of `scipy.ndimage.gaussian_filter`.
+
+    Args:
+        plane: float `(rows, columns)`, each more than `3.5 * sigma`.
+        sigma: standard deviation in pixels, above 0.
+
+    Returns:
+        The same shape and dtype.
+    """
+    reach = max(1, round(3.5 * sigma))
+    weights = np.exp(-0.5 * (np.arange(reach + 1) / sigma) ** 2)
+    centre, *sides = (weights / (weights[0] + 2 * weights[1:].sum())).tolist()
+    for _ in range(2):
+        padded, size = np.concatenate((plane[:reach][::-1], plane, plane[-reach:][::-1])), len(plane)
+        plane = padded[reach : reach + size] * centre
+        pair = np.empty_like(plane)
+        for step, weight in enumerate(sides, 1):
+            np.add(padded[reach - step :][:size], padded[reach + step :][:size], out=pair)
+            pair *= weight
+            plane += pair
+        plane = plane.T
+    return plane
+
+
+def add_look(
+    image: np.ndarray, patient: Patient, random: np.random.Generator, noise: float, blur: float = 0.0
+) -> np.ndarray:
     """The image as this patient's site and device take it: its own sharpness, grain, gamma and exposure.
 
     Exposure and grain also vary from image to image, more than any sign of disease changes them, so that mean, contrast and
@@ -52,26 +84,32 @@ def add_look(image: np.ndarray, patient: Patient, random: np.random.Generator, n
         patient: whose site and device take it.
         random: for what varies from image to image.
         noise: standard deviation of the grain of an average device, in units of the full range.
+        blur: standard deviation, in pixels, of what blurs the image on its way to the device.
 
     Returns:
         float32 of the same shape, 0..1.
     """
-    from scipy.ndimage import gaussian_filter
-
     site, device = patient.style("site"), patient.style("device")
-    blur, grain = device.uniform(0.3, 0.9), device.uniform(0.7, 1.3)
+    sigma, grain = float(np.hypot(device.uniform(0.3, 0.9), blur)), device.uniform(0.7, 1.3)
     gamma = site.uniform(0.85, 1.2) * random.uniform(0.85, 1.18)
     gain, offset = site.uniform(0.9, 1.0) * random.uniform(0.82, 1.0), random.uniform(0.0, 0.08)
-    sigma = (blur, blur) + (0,) * (image.ndim - 2)
-    taken = np.clip(gaussian_filter(image.astype(np.float32), sigma), 0, 1) ** np.float32(gamma)
-    taken = offset + gain * taken
     strength = noise * grain * random.uniform(0.75, 1.25)
-    return np.clip(taken + strength * random.standard_normal(image.shape, dtype=np.float32), 0, 1)
+    planes = np.moveaxis(np.atleast_3d(image), 2, 0).astype(np.float32, order="C")
+    # Plane by plane, each stays in the cache of the processor.
+    for number, plane in enumerate(planes):
+        taken = np.clip(blurred(plane, sigma), 1e-6, 1)
+        # A power by way of the logarithm, which takes numpy half the time.
+        np.exp(gamma * np.log(taken), out=taken)
+        taken *= gain
+        taken += offset
+        taken += strength * random.standard_normal(plane.shape, dtype=np.float32)
+        np.clip(taken, 0, 1, out=planes[number])
+    return planes[0] if image.ndim == 2 else np.moveaxis(planes, 0, 2)
 
 
 def to_bytes(image: np.ndarray) -> np.ndarray:
     """A float image 0..1 as uint8 0..255."""
-    return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def png(image: np.ndarray) -> dict[str, Any]:
@@ -79,18 +117,24 @@ def png(image: np.ndarray) -> dict[str, Any]:
 
     Args:
         image: uint8 `(rows, columns)` or `(rows, columns, 3)`, or bool for a mask, stored as 0 and 255.
-    """
-    from PIL import Image
-    from PIL.PngImagePlugin import PngInfo
 
+    Raises:
+        ValueError: an image of another type or shape.
+    """
     if image.dtype == bool:
         image = image.astype(np.uint8) * 255
     if image.dtype != np.uint8:
         raise ValueError(f"Expected an image of uint8 or bool, got {image.dtype}.")
+    if image.ndim != 2 and image.shape[2:] != (3,):
+        raise ValueError(f"Expected an image (rows, columns) or (rows, columns, 3), got {image.shape}.")
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
     mark = PngInfo()
     mark.add_text("Comment", MARK)
     stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "PNG", pnginfo=mark, compress_level=1)
+    # Run lengths alone: to look for repeated strings, of which grain has none, would take longer and gain nothing.
+    Image.fromarray(image).save(stream, "PNG", pnginfo=mark, compress_type=zlib.Z_RLE)
     return {"bytes": stream.getvalue(), "path": None}
 
 

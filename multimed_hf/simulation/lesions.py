@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .anatomy import TISSUES, Tissue, place_in, radius_in, scale_of, shapes_of
-from .images import add_look, box_of, png, to_bytes
+from .anatomy import place_in, radius_in, scale_of, shapes_of
+from .images import box_of, png, to_bytes
 from .patient import Patient
-from .projection import Grid, Phantom, Shape, Waves, places_of, radiograph, rotation_about
+from .projection import Phantom, Shape, Waves, places_of, rotation_about
 from .settings import Simulation
+from .tissues import TISSUES, Tissue
 
 CONDITIONS: Mapping[str, float] = {
     "normal": 0.5,
@@ -39,14 +40,6 @@ VIEWS = ("ct", "mri", "xray")
 
 _LESION_TISSUES = ("lesion", "rim", "necrosis", "oedema")
 _HOST_TISSUES = {"brain": "white matter", "lung": "lung", "liver": "liver", "kidney": "kidney", "bone": "spongy bone"}
-# Middle in mm towards the head and extent in mm of a radiograph.
-_RADIOGRAPHS = {
-    "brain": (-12.0, 250.0),
-    "lung": (5.0, 385.0),
-    "liver": (-10.0, 400.0),
-    "kidney": (-10.0, 400.0),
-    "bone": (-45.0, 240.0),
-}
 
 
 @dataclass(frozen=True)
@@ -142,7 +135,7 @@ def draw_lesion_views(
     Raises:
         ValueError: an unknown view, organ or condition, or an image below 32 pixels.
     """
-    from . import ct, mri  # they import this module
+    from . import ct, mri, radiograph  # they import this module
 
     unknown = [view for view in views if view not in VIEWS]
     if unknown or not views:
@@ -156,7 +149,7 @@ def draw_lesion_views(
         weighting = ("T1", "T2")[int(patient.random("weighting", member).integers(2))]
     for view in views:
         if view == "xray":
-            image, mask = _radiograph(patient, body, member, size)
+            image, mask = radiograph.draw_radiograph(patient, body, member, size)
         elif view == "ct":
             image, mask = ct.draw_slice(patient, body, member, size, plane)
         else:
@@ -214,14 +207,15 @@ def body_of(patient: Patient) -> Body:
             1.0 if patient.organ == "brain" else 0.5
         )
         size, own = float(np.mean(lesion.radii)), {**own, **lesion.tissues}
-        push = (lesion.centre, size, strength)
+        push = (lesion.centre, size, strength) if strength else None
     brain = patient.organ == "brain"
     random = patient.random("waves")
-    centres, axes = places_of(shapes)
+    centres, axes, radii = places_of(shapes)
     phantom = Phantom(
         shapes=shapes,
         centres=centres,
         axes=axes,
+        radii=radii,
         tissues=(*TISSUES, *_LESION_TISSUES),
         bend=(Waves(random, 90, 220, 10), Waves(random, 90, 220, 10), Waves(random, 90, 220, 10)),
         bend_by=1.5 if brain else 2.8,
@@ -372,31 +366,3 @@ def _lesion_shapes(lesion: Lesion, random: np.random.Generator) -> tuple[Shape, 
         direction *= random.uniform(0.1, 0.4) / np.linalg.norm(direction)
         shapes.append(part("necrosis", random.uniform(0.22, 0.45), 0.25, "lesion", direction))
     return tuple(shapes)
-
-
-def _radiograph(patient: Patient, body: Body, member: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """A frontal radiograph, float 0..1, and the lesion."""
-    from scipy.ndimage import gaussian_filter
-
-    random = patient.random("radiograph", member)
-    middle, extent = _RADIOGRAPHS[patient.organ]
-    extent *= random.uniform(0.92, 1.08)
-    shift = random.normal(0, 0.015 * extent, 2)
-    grid = Grid.plane("coronal", (shift[0], 0, middle + shift[1]), size, extent)
-    phantom = body.phantom.turned(pose_of(patient, "radiograph", member))
-    visibility = body.lesion.visibility if body.lesion else 1.0
-    depth, mask = radiograph(phantom, grid, lambda tissue: body.tissues[tissue].hu, visibility)
-    # Quanta that arrive, with those scattered in the body as a smooth fog (Bushberg et al., Essential Physics, 2012).
-    arriving = np.exp(-np.maximum(depth, 0))
-    scatter = random.uniform(0.1, 0.25)
-    arriving = (1 - scatter) * arriving + scatter * gaussian_filter(arriving, 0.06 * size)
-    typical = float(np.median(arriving[depth > 0.5])) if (depth > 0.5).any() else 1.0
-    quanta = patient.simulation.harder(6000, 700) * random.uniform(0.7, 1.4) / typical
-    counted = arriving * quanta
-    counted += np.sqrt(counted) * random.standard_normal(counted.shape, dtype=np.float32)
-    density = -np.log(np.maximum(counted, 0.3) / quanta)
-    # As digital radiographs are shown: fine structures raised above coarse ones, air outside the body black.
-    density += random.uniform(0.5, 0.9) * (density - gaussian_filter(density, 0.05 * size))
-    low, high = np.percentile(density[depth > 0.6] if (depth > 0.6).any() else density, (2, 99.3))
-    image = (0.06 + 0.94 * (density - low) / (high - low)).clip(0, 1).astype(np.float32)
-    return add_look(image, patient, random, patient.simulation.harder(0.006, 0.02)), mask

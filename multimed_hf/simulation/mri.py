@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .anatomy import ORGANS, Tissue
+from .anatomy import ORGANS
 from .ct import slice_centre
 from .generator import SubsetGenerator
 from .images import add_look
@@ -28,6 +28,7 @@ from .lesions import (
 )
 from .patient import Patient, draw_patient
 from .projection import Grid, Waves, as_image, section
+from .tissues import Tissue
 
 WEIGHTINGS = ("T1", "T2", "T1 with contrast")
 

@@ -1,19 +1,20 @@
-"""Ellipsoids in space: what a plane or block of voxels cuts out of them, and the radiograph that a beam through them casts.
+"""A phantom of ellipsoids in space, and what a plane or block of voxels cuts out of it.
 
 Coordinates are in mm and follow DICOM: x to the patient's left, y to the back, z to the head. Images are drawn as
 radiologists see them: the patient's left is on the right. Shapes are painted in order, a later one over an earlier one,
-as in the phantom of Shepp and Logan (IEEE Trans. Nucl. Sci. 21, 21, 1974). A beam adds up the chords of the shapes, each
-times the difference of its attenuation from what it replaces, and is weakened by Beer and Lambert's law.
+as in the phantom of Shepp and Logan (IEEE Trans. Nucl. Sci. 21, 21, 1974).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-_WATER = 0.0193  # attenuation of water at 70 keV, 1/mm (NIST XCOM)
+from .ellipsoids import Monomials, boxes_on, coefficients_of, corners_between
+
+_ROUGHEST = 2.0  # standard deviations of the roughness of a lesion beyond which it is cut off
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,10 @@ class Grid:
         """Voxels along z, y, x."""
         return len(self.z), len(self.y), len(self.x)
 
+    def straight(self) -> list[np.ndarray]:
+        """x, y and z, each along its axis of a block `(z, y, x)`."""
+        return [self.x[None, None], self.y[None, :, None], self.z[:, None, None]]
+
 
 def as_image(values: np.ndarray) -> np.ndarray:
     """A block `(z, y, x)` with one place along one axis as an image: the front or the head is at the top."""
@@ -102,20 +107,22 @@ class Waves:
 
     def on(self, grid: Grid) -> np.ndarray:
         """Its values, float32 `(z, y, x)`."""
-        # A plane wave is a product of three factors of one coordinate each: the sum of all is one matrix product.
+        # With cos(a + b) = cos a cos b - sin a sin b, the sum of all waves is one matrix product.
         angles = [
-            np.outer(axis, vector) for axis, vector in zip((grid.z, grid.y, grid.x), self._vectors.T[::-1], strict=True)
+            np.outer(axis, vector).astype(np.float32)
+            for axis, vector in zip((grid.z, grid.y, grid.x), self._vectors.T[::-1], strict=True)
         ]
-        angles[0] += self._phases
-        factors = [np.exp(np.complex64(1j) * angle.astype(np.float32)) for angle in angles]
-        order = sorted(range(3), key=lambda axis: len(factors[axis]))
-        first, second, last = (factors[axis] for axis in order)
-        left = (first[:, None] * second[None]).reshape(-1, len(self._phases))
-        rows, columns = np.concatenate([left.real, -left.imag], 1), np.concatenate([last.real, last.imag], 1).T
+        angles[0] += self._phases.astype(np.float32)
+        order = sorted(range(3), key=lambda axis: len(angles[axis]))
+        first, second, last = (angles[axis] for axis in order)
+        left = (first[:, None] + second[None]).reshape(-1, len(self._phases))
+        rows = np.concatenate([np.cos(left), -np.sin(left)], 1)
+        columns = np.concatenate([np.cos(last), np.sin(last)], 1).T
         # In blocks so small that BLAS does not start threads: they cost more than they bring.
-        block = max(1, 2**20 // columns.size)
+        block = max(1, 2**18 // columns.size)
         product = np.concatenate([rows[start : start + block] @ columns for start in range(0, len(rows), block)])
-        values = product.reshape(len(first), len(second), len(last)) * np.float32(np.sqrt(2 / len(self._phases)))
+        product *= np.float32(np.sqrt(2 / len(self._phases)))
+        values = product.reshape(len(first), len(second), len(last))
         return values.transpose(np.argsort(order))
 
 
@@ -124,9 +131,10 @@ class Phantom:
     """A body part.
 
     Attributes:
-        shapes: in the order of painting.
-        centres: where they are, `(shapes, 3)`, see `places_of`.
+        shapes: in the order of painting, those of the lesion last.
+        centres: where they are, mm, `(shapes, 3)`, see `places_of`.
         axes: how they lie, `(shapes, 3, 3)`.
+        radii: mm, `(shapes, 3)`.
         tissues: names; their places are the numbers in `Section.labels`. The first is what surrounds the body.
         bend: three smooth functions that displace anatomy, in mm along x, y, z times `bend_by`.
         bend_by: mm.
@@ -141,6 +149,7 @@ class Phantom:
     shapes: tuple[Shape, ...]
     centres: np.ndarray
     axes: np.ndarray
+    radii: np.ndarray
     tissues: tuple[str, ...]
     bend: tuple[Waves, Waves, Waves]
     bend_by: float
@@ -159,15 +168,21 @@ class Phantom:
             push = ((float(x), float(y), float(z)), push[1], push[2])
         return replace(self, centres=self.centres @ rotation.T, axes=rotation @ self.axes, push=push)
 
-    def boxes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper corners of all shapes, `(shapes, 3)` mm."""
-        radii = np.array([shape.radii for shape in self.shapes])
-        extents = np.sqrt(((self.axes * radii[:, None]) ** 2).sum(-1))
-        return self.centres - extents, self.centres + extents
+    def forms(self) -> np.ndarray:
+        """The quadratic forms of all shapes, below 1 inside, in 1/mm², `(shapes, 3, 3)`."""
+        return (self.axes / self.radii[:, None] ** 2) @ self.axes.transpose(0, 2, 1)
+
+    def spreads(self) -> np.ndarray:
+        """The inverse of the forms, mm², `(shapes, 3, 3)`."""
+        return (self.axes * self.radii[:, None] ** 2) @ self.axes.transpose(0, 2, 1)
+
+    def roughened(self, shape: Shape, grid: Grid) -> np.ndarray:
+        """How many times farther from the centre of a lesion places count as being than they are, `(z, y, x)`."""
+        return 1 + np.float32(shape.rough) * np.clip(self.roughness.on(grid), -_ROUGHEST, _ROUGHEST)
 
 
-def places_of(shapes: Sequence[Shape]) -> tuple[np.ndarray, np.ndarray]:
-    """Centres `(shapes, 3)`, and directions of the radii as columns `(shapes, 3, 3)`."""
+def places_of(shapes: Sequence[Shape]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Centres `(shapes, 3)`, directions of the radii as columns `(shapes, 3, 3)`, and radii `(shapes, 3)`."""
     turns = np.radians([shape.turn for shape in shapes])
     axes = np.zeros((len(shapes), 3, 3))
     axes[:, 0, 0] = axes[:, 1, 1] = np.cos(turns)
@@ -175,7 +190,7 @@ def places_of(shapes: Sequence[Shape]) -> tuple[np.ndarray, np.ndarray]:
     for place, shape in enumerate(shapes):
         if shape.axes is not None:
             axes[place] = shape.axes
-    return np.array([shape.centre for shape in shapes]), axes
+    return np.array([shape.centre for shape in shapes]), axes, np.array([shape.radii for shape in shapes])
 
 
 def rotation_about(axis: int, degrees: float) -> np.ndarray:
@@ -207,61 +222,81 @@ class Section:
 
 def section(phantom: Phantom, grid: Grid) -> Section:
     """Cuts a phantom along a grid."""
-    straight = [axis.reshape(-1, *[1] * place) for place, axis in enumerate((grid.x, grid.y, grid.z))]
-    bent = [axis + phantom.bend_by * waves.on(grid) for axis, waves in zip(straight, phantom.bend, strict=True)]
-    if phantom.taper:
-        bent[0] = bent[0] * (1 - phantom.taper * straight[1])
-    soft = _pushed(bent, phantom.push) if phantom.push else bent
-    margin = 2.8 * phantom.bend_by + (0.35 * phantom.push[1] if phantom.push else 0) + 7000 * phantom.taper
-    lower, upper = phantom.boxes()
-    axes = ((2, grid.z), (1, grid.y), (0, grid.x))
-    starts = np.stack([np.searchsorted(axis, lower[:, place] - margin) for place, axis in axes], 1)
-    ends = np.stack([np.searchsorted(axis, upper[:, place] + margin) for place, axis in axes], 1)
-    present = (starts < ends).all(1)
-    first_lesion = next((index for index, shape in enumerate(phantom.shapes) if shape.lesion), len(phantom.shapes))
+    healthy = _healthy(phantom, grid)
+    labels, mask = healthy.copy(), np.zeros(grid.shape, bool)
     number = {tissue: place for place, tissue in enumerate(phantom.tissues)}
-    labels = np.zeros(grid.shape, np.uint8)
-    mask = np.zeros(grid.shape, bool)
-    healthy = labels
-    folding: np.ndarray | None = None
-    roughness: np.ndarray | None = None
     spared = np.array([tissue in phantom.spared for tissue in phantom.tissues])
-    for index in np.flatnonzero(present):
+    coefficients = coefficients_of(phantom.centres, phantom.forms())
+    for index, box, near in lesion_parts(phantom, grid):
         shape = phantom.shapes[index]
-        box = tuple(slice(start, end) for start, end in zip(starts[index].tolist(), ends[index].tolist(), strict=True))
-        if index >= first_lesion and healthy is labels:
-            labels = labels.copy()
-        if not shape.lesion:
-            near = [values[box] for values in (soft if shape.soft else bent)]
-            distance = _distance(near, phantom.centres[index], phantom.axes[index], shape)
-            within = distance < 1
-            labels[box][within] = number[shape.tissue]
-            if shape.folds:
-                folding = _from_zeros(phantom.folding.on(grid), grid) if folding is None else folding
-                _fold(labels[box], within, distance, folding[box], shape, phantom.sulci, number)
-            continue
-        near = [np.broadcast_to(values, grid.shape)[box] for values in straight]
-        distance = _distance(near, phantom.centres[index], phantom.axes[index], shape)
-        if shape.rough:
-            roughness = phantom.roughness.on(grid) if roughness is None else roughness
-            distance = distance * (1 + shape.rough * np.clip(roughness[box], -2, 2)) ** 2
-        within = (distance < 1) & ~spared[healthy[box]]
+        distance = Monomials(np.broadcast_arrays(*near.straight())).distance((slice(None),) * 3, coefficients[index])
+        within = (distance * phantom.roughened(shape, near) ** 2 < 1) & ~spared[healthy[box]]
         if shape.lesion == "around":
             within &= ~mask[box]
         else:
             mask[box] |= within
-        labels[box][within] = number[shape.tissue]
+        np.copyto(labels[box], number[shape.tissue], where=within)
     return Section(labels, healthy, mask)
 
 
-def _distance(places: Sequence[np.ndarray], centre: np.ndarray, axes: np.ndarray, shape: Shape) -> np.ndarray:
-    """Squared distance from the centre in units of the radius: 1 on the surface."""
-    scaled = (axes / shape.radii).T.astype(np.float32)
-    offsets = scaled @ centre.astype(np.float32)
-    x, y, z = places
-    along = (a * x + b * y + c * z - offset for (a, b, c), offset in zip(scaled, offsets, strict=True))
-    first, second, third = along
-    return first * first + second * second + third * third
+def _healthy(phantom: Phantom, grid: Grid) -> np.ndarray:
+    """Places in `Phantom.tissues` without the lesion."""
+    straight = grid.straight()
+    firm = [axis + phantom.bend_by * waves.on(grid) for axis, waves in zip(straight, phantom.bend, strict=True)]
+    if phantom.taper:
+        firm[0] *= 1 - phantom.taper * straight[1]
+    soft = _pushed(firm, phantom.push) if phantom.push else firm
+    monomials = {False: Monomials(firm)}
+    monomials[True] = Monomials(soft) if phantom.push else monomials[False]
+    moves = np.array([shape.soft for shape in phantom.shapes])
+    boxes = {**_boxes(phantom, grid, firm, ~moves), **_boxes(phantom, grid, soft, moves)}
+    coefficients = coefficients_of(phantom.centres, phantom.forms())
+    number = {tissue: place for place, tissue in enumerate(phantom.tissues)}
+    labels = np.zeros(grid.shape, np.uint8)
+    folding: np.ndarray | None = None
+    for index, shape in enumerate(phantom.shapes):
+        box = boxes.get(index)
+        if box is None or shape.lesion:
+            continue
+        distance = monomials[shape.soft].distance(box, coefficients[index])
+        within = distance < 1
+        np.copyto(labels[box], number[shape.tissue], where=within)
+        if shape.folds:
+            folding = _from_zeros(phantom.folding.on(grid), grid) if folding is None else folding
+            _fold(labels[box], within, distance, folding[box], shape, phantom.sulci, number)
+    return labels
+
+
+def _boxes(
+    phantom: Phantom, grid: Grid, places: Sequence[np.ndarray], chosen: np.ndarray
+) -> dict[int, tuple[slice, ...]]:
+    """The part `(z, y, x)` of a bent grid that each of the chosen shapes may reach, for those that reach any."""
+    normal = int(np.argmin(grid.shape[::-1]))
+    low, high = float(places[normal].min()), float(places[normal].max())
+    lower, upper = corners_between(phantom.centres[chosen], phantom.spreads()[chosen], normal, low, high)
+    boxes = boxes_on(lower, upper, grid.straight(), places)
+    numbers = np.flatnonzero(chosen).tolist()
+    return {numbers[place]: box for place, box in boxes.items()}
+
+
+def lesion_parts(phantom: Phantom, grid: Grid) -> Iterator[tuple[int, tuple[slice, slice, slice], Grid]]:
+    """The places of the lesion's shapes among all, each with the part `(z, y, x)` of the grid that it may reach.
+
+    Along an axis with one place, that place is always reached.
+    """
+    extents = np.sqrt(np.einsum("nii->ni", phantom.spreads()))
+    for index, shape in enumerate(phantom.shapes):
+        if not shape.lesion:
+            continue
+        reach = extents[index] / (1 - _ROUGHEST * shape.rough)
+        lower, upper = phantom.centres[index] - reach, phantom.centres[index] + reach
+        x, y, z = (
+            slice(*np.searchsorted(line, ends).tolist()) if len(line) > 1 else slice(0, 1)
+            for line, ends in zip((grid.x, grid.y, grid.z), zip(lower, upper, strict=True), strict=True)
+        )
+        near = Grid(grid.x[x], grid.y[y], grid.z[z])
+        if all(near.shape):
+            yield index, (z, y, x), near
 
 
 def _pushed(places: list[np.ndarray], push: tuple[tuple[float, float, float], float, float]) -> list[np.ndarray]:
@@ -283,7 +318,7 @@ def _fold(
     number: dict[str, int],
 ) -> None:
     """Paints a folded cortex: grey matter along the surface and the sulci, water in the sulci."""
-    depth = (1 - np.sqrt(distance)) * min(shape.radii)
+    depth = (1 - np.sqrt(np.maximum(distance, 0))) * min(shape.radii)
     reach = np.clip(1.15 - depth / shape.folds, 0, 1)
     labels[within & ((from_sulcus < 3.6 * np.sqrt(reach)) | (depth < 3.2))] = number["grey matter"]
     labels[within & (from_sulcus < sulci * (1.1 * reach - 0.25))] = number["water"]
@@ -296,93 +331,3 @@ def _from_zeros(values: np.ndarray, grid: Grid) -> np.ndarray:
         if len(places) > 1:
             steepness += np.gradient(values, float(places[1] - places[0]), axis=axis) ** 2
     return np.abs(values) / np.sqrt(steepness)
-
-
-def radiograph(
-    phantom: Phantom, grid: Grid, hounsfield: Callable[[str], float], visibility: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Attenuation along y of parallel beams.
-
-    Args:
-        phantom: the body part.
-        grid: a coronal plane; its one y matters to the outlines only.
-        hounsfield: attenuation of a tissue in HU.
-        visibility: share of the lesion's thickness that the lesion fills.
-
-    Returns:
-        Line integrals of the attenuation, without unit, float32 `(z, x)` with the head at the top; the lesion, bool.
-    """
-    places = [phantom.bend_by * waves.on(grid)[:, 0] for waves in phantom.bend]
-    across, along = grid.x[None] + places[0], grid.z[:, None] + places[2]
-    total = np.zeros_like(across)
-    mask = np.zeros(across.shape, bool)
-    lower, upper = phantom.boxes()
-    margin = 2.8 * phantom.bend_by
-    attenuation = {tissue: _WATER * max(0.0, 1 + _at_energy(hounsfield(tissue)) / 1000) for tissue in phantom.tissues}
-    merging: dict[str, list[_Chords]] = {}
-    rough: np.ndarray | None = None
-    starts = [np.searchsorted(axis, lower[:, place] - margin).tolist() for place, axis in ((2, grid.z), (0, grid.x))]
-    ends = [np.searchsorted(axis, upper[:, place] + margin).tolist() for place, axis in ((2, grid.z), (0, grid.x))]
-    radii = np.array([shape.radii for shape in phantom.shapes])
-    forms = ((phantom.axes / radii[:, None] ** 2) @ phantom.axes.transpose(0, 2, 1)).astype(np.float32)
-    centres = phantom.centres.astype(np.float32)
-    for index, shape in enumerate(phantom.shapes):
-        box = (slice(starts[0][index], ends[0][index]), slice(starts[1][index], ends[1][index]))
-        if box[0].start >= box[0].stop or box[1].start >= box[1].stop or shape.lesion == "around":
-            continue
-        if shape.lesion:
-            near = (grid.x[None, box[1]], grid.z[box[0], None])
-        else:
-            near = (across[box], along[box])
-        scale: np.ndarray | float = 1.0
-        if shape.rough:
-            rough = phantom.roughness.on(grid)[:, 0] if rough is None else rough
-            scale = 1 + shape.rough * np.clip(rough[box], -2, 2)
-        middle, half = _chord(centres[index], forms[index], near[0], near[1], scale)
-        if shape.lesion:
-            mask[box] |= half > 0
-        contrast = attenuation[shape.tissue] - attenuation[shape.inside]
-        added = (visibility if shape.lesion else 1.0) * contrast * 2 * half
-        for earlier in merging.get(shape.inside, ()):
-            _give_back(added, box, middle, half, earlier)
-        if shape.merges:
-            merging.setdefault(shape.inside, []).append((box, middle, half, contrast))
-        total[box] += added
-    return total[::-1], mask[::-1]
-
-
-_Chords = tuple[tuple[slice, slice], np.ndarray, np.ndarray, float]
-"""Part of the image, middles and halves of the chords in it, and their contrast."""
-
-
-def _give_back(
-    added: np.ndarray, box: tuple[slice, slice], middle: np.ndarray, half: np.ndarray, earlier: _Chords
-) -> None:
-    """Takes from `added` what an earlier shape already added along the same part of a ray."""
-    other, other_middle, other_half, contrast = earlier
-    shared = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(box, other, strict=True)]
-    if any(part.start >= part.stop for part in shared):
-        return
-    own, theirs = (
-        tuple(slice(part.start - base.start, part.stop - base.start) for part, base in zip(shared, of, strict=True))
-        for of in (box, other)
-    )
-    near = np.maximum(middle[own] - half[own], other_middle[theirs] - other_half[theirs])
-    far = np.minimum(middle[own] + half[own], other_middle[theirs] + other_half[theirs])
-    added[own] -= contrast * np.maximum(far - near, 0) * ((half[own] > 0) & (other_half[theirs] > 0))
-
-
-def _at_energy(hounsfield: float) -> float:
-    """HU at 70 keV: bone and calcium attenuate more than on CT, at whose energy HU are tabulated."""
-    return hounsfield * 1.15 if hounsfield > 150 else hounsfield
-
-
-def _chord(
-    centre: np.ndarray, form: np.ndarray, across: np.ndarray, along: np.ndarray, scale: np.ndarray | float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Middle and half length in mm of the part of a ray along y inside an ellipsoid; half is 0 where it misses."""
-    (xx, xy, xz), (_, yy, yz), (_, _, zz) = form
-    dx, dz = (across - centre[0]) * scale, (along - centre[2]) * scale
-    linear = xy * dx + yz * dz
-    inside = linear * linear - yy * (dx * (xx * dx + 2 * xz * dz) + zz * dz * dz - 1)
-    return centre[1] - linear / yy, np.sqrt(np.maximum(inside, 0)) / yy

@@ -1,25 +1,20 @@
 """Gene regulation of simulated blood cells: from DNA over chromatin and RNA to surface proteins.
 
-One world per seed. Transcription factors bind DNA as their motif says: the weight of a bound site falls exponentially with
-the mismatch to the motif (Berg, von Hippel, J. Mol. Biol. 193, 723, 1987). Factors of a cell type and of its ancestors in
-the lineage tree open chromatin peaks, open peaks raise the expression of the genes they are linked to, and surface proteins
-follow the expression of their coding gene. Counts of RNA molecules are negative binomial, with a variance of
-mean + mean^2 / size, as droplet counts are (Grun, Kester, van Oudenaarden, Nat. Methods 11, 637, 2014); zeros follow from
-low means and need no mechanism of their own (Svensson, Nat. Biotechnol. 38, 147, 2020). Donors differ by batch effects
-(Zhang, Parmigiani, Johnson, NAR Genom. Bioinform. 2, lqaa078, 2020), by RNA from burst cells (Young, Behjati,
-GigaScience 9, giaa151, 2020) and by variants in one enhancer, which change what binds there and so a module of genes.
+One world per seed. Transcription factors bind DNA as their `motifs` say. Factors of a cell type and of its ancestors in the
+lineage tree open chromatin peaks, open peaks raise the expression of the genes they are linked to, and surface proteins
+follow the expression of their coding gene. Variants in one enhancer change what binds there, and so a module of genes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from ..sources import SYNTHETIC_CELL_TYPES
-from .patient import SITES, random_of
-from .settings import Simulation
+from .motifs import NUCLEOTIDES, draw_motifs, site_weight
+from .patient import random_of
 
 GENES = tuple(f"SIM-G{number:04d}" for number in range(1, 2001))
 PROTEINS = tuple(f"SIM-P{number:02d}" for number in range(1, 25))
@@ -27,15 +22,11 @@ PEAKS = 3000
 FACTORS = 40
 """Transcription factors."""
 
-NUCLEOTIDES = "ACGT"
-CONSENSUS_WEIGHT = 8.0
-"""Statistical weight of a factor bound to the consensus of its motif; a free site weighs 1."""
-
 ENHANCER_LENGTH = 120
 """Nucleotides of the enhancer that differs between donors."""
 
-MEDIAN_LIBRARY = 2500
-"""RNA molecules counted in a cell at difficulty 0.5."""
+FUNCTIONAL_VARIANTS, NEUTRAL_VARIANTS = 3, 6
+"""Variants of the enhancer: one in each of its sites, and others."""
 
 # The lineage tree, with what CD8 T and NK cells share on top. A programme is on in all types below its node. The second
 # number is its strength: lymphocytes differ from each other by less than from other cells.
@@ -64,8 +55,6 @@ _UBIQUITOUS = 4  # factors that are active in all types
 _MODULE = 40  # genes under the control of the enhancer, apart from coding genes of proteins
 _MODULE_PROTEINS = 8
 _STATES = 3  # programmes that vary from cell to cell within every type, such as the cell cycle
-_FUNCTIONAL, _NEUTRAL = 3, 6  # variants of the enhancer
-_POPULATIONS = 6  # every sixth donor is of the second population
 
 
 @dataclass(frozen=True)
@@ -118,6 +107,16 @@ class World:
     variants: tuple[tuple[int, str], ...]
     enhancer_peak: int
 
+    @cached_property
+    def stateful_genes(self) -> tuple[np.ndarray, np.ndarray]:
+        """The genes that any state moves, ascending, `(n,)`, and `state_genes` of these, `(states, n)`."""
+        return _moved(self.state_genes)
+
+    @cached_property
+    def stateful_peaks(self) -> tuple[np.ndarray, np.ndarray]:
+        """The peaks that any state moves, ascending, `(n,)`, and `state_peaks` of these, `(states, n)`."""
+        return _moved(self.state_peaks)
+
     def dna(self, alleles: np.ndarray) -> str:
         """The enhancer with the alternative nucleotide wherever `alleles` `(variants,)` is 1."""
         letters = list(self.enhancer)
@@ -136,157 +135,9 @@ class World:
         return total
 
 
-@dataclass(frozen=True)
-class Donor:
-    """What the cells of a donor share, at the difficulty of the simulation.
-
-    Attributes:
-        dna: the donor's enhancer.
-        alleles: of the enhancer's variants, `(variants,)`, 0 or 1.
-        activity: of the enhancer.
-        population: 0, or 1 for the second one, whose batch effects are stronger.
-        log_means: log expression, `(types, genes)`, up to a constant.
-        ambient: share of each gene in the RNA of burst cells, `(genes,)`, sums to 1.
-        ambient_share: part of a cell's molecules that come from there.
-        openness: log-odds that a peak is open, `(types, peaks)`.
-        log_proteins: log abundance of the proteins, `(types, proteins)`, up to a constant.
-        library: median number of molecules of a cell.
-        translation_noise: standard deviation of the log abundance of a protein from cell to cell.
-    """
-
-    dna: str
-    alleles: np.ndarray
-    activity: float
-    population: int
-    log_means: np.ndarray
-    ambient: np.ndarray
-    ambient_share: float
-    openness: np.ndarray
-    log_proteins: np.ndarray
-    library: float
-    translation_noise: float
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One simulated cell.
-
-    Attributes:
-        counts: RNA molecules of each gene, `(genes,)`.
-        peaks: peaks seen open, ascending.
-        proteins: counted tags of each surface protein, `(proteins,)`.
-        library: molecules that were to be expected.
-        state: of the programmes that vary within a type, `(states,)`, standard normal.
-        expected_proteins: the share of each protein before translation and counting noise, `(proteins,)`.
-    """
-
-    counts: np.ndarray
-    peaks: np.ndarray
-    proteins: np.ndarray
-    library: float
-    state: np.ndarray
-    expected_proteins: np.ndarray
-
-
-def simulate_cell(world: World, donor: Donor, cell_type: int, random: np.random.Generator) -> Cell:
-    """One cell of a donor.
-
-    Args:
-        world: the world of the seed.
-        donor: whose cell it is.
-        cell_type: position in `SYNTHETIC_CELL_TYPES`.
-        random: what the cell is drawn from, and nothing else.
-    """
-    state = random.standard_normal(_STATES)
-    library = donor.library * np.exp(0.3 * random.standard_normal())
-    counts = draw_counts(random, expected_counts(world, donor, cell_type, library, state), world.size)
-
-    odds = donor.openness[cell_type] + state @ world.state_peaks
-    open_share = 1 / (1 + np.exp(-odds))
-    # Few of the open peaks are tagged and sequenced: how many depends on the depth, not on how many are open.
-    seen = min(350 * np.exp(0.35 * random.standard_normal()) / open_share.sum(), 1.0)
-    peaks = np.flatnonzero(random.random(PEAKS) < seen * open_share)
-
-    log_proteins = donor.log_proteins[cell_type] + world.protein_gain * (state @ world.state_genes[:, world.coding])
-    expected = np.exp(log_proteins - log_proteins.max())
-    noisy = expected * np.exp(donor.translation_noise * random.standard_normal(len(PROTEINS)))
-    depth = 2500 * np.exp(0.35 * random.standard_normal())
-    # A few antibodies stick to any cell.
-    shares = 0.95 * noisy / noisy.sum() + 0.05 / len(PROTEINS)
-    return Cell(
-        counts=counts,
-        peaks=peaks,
-        proteins=random.poisson(depth * shares),
-        library=float(library),
-        state=state,
-        expected_proteins=0.95 * expected / expected.sum() + 0.05 / len(PROTEINS),
-    )
-
-
-def expected_counts(
-    world: World, donor: Donor, cell_type: int | slice, library: float, state: np.ndarray
-) -> np.ndarray:
-    """Mean number of molecules of each gene, `(genes,)`, or `(types, genes)` for a slice of types."""
-    expression = np.exp(donor.log_means[cell_type] + state @ world.state_genes)
-    own = (1 - donor.ambient_share) / expression.sum(-1, keepdims=True) * expression
-    return library * (own + donor.ambient_share * donor.ambient)
-
-
-def draw_counts(random: np.random.Generator, mean: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Negative binomial counts `(genes,)`: Poisson, with a rate that varies as a gamma distribution."""
-    return random.poisson(random.standard_gamma(size) * (mean / size))
-
-
-def log_likelihood(counts: np.ndarray, means: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Log-likelihood `(types,)` of the counts `(genes,)` under each row of `means` `(types, genes)`, up to a constant."""
-    return (counts * np.log(means) - (counts + size) * np.log(means + size)).sum(1)
-
-
-def is_second_population(number: int) -> bool:
-    """Whether donor `number` is of the second population, whose batch effects are stronger."""
-    return number % _POPULATIONS == _POPULATIONS - 1
-
-
-@lru_cache(maxsize=64)
-def donor_of(simulation: Simulation, number: int, site: str) -> Donor:
-    """Donor `number`, who gave cells at `site`."""
-    world = world_of(simulation.seed)
-    random = random_of(simulation.seed, "regulation", "donor", number)
-    population = int(is_second_population(number))
-    batch = simulation.harder(0.08, 0.3) * (1.8 if population else 1.0)
-
-    # Eight donors in a row have each combination of the functional alleles once, so that few donors show their effects.
-    block, place = divmod(number, 2**_FUNCTIONAL)
-    order = random_of(simulation.seed, "regulation", "alleles", block).permutation(2**_FUNCTIONAL)
-    functional = (int(order[place]) >> np.arange(_FUNCTIONAL)) & 1
-    alleles = np.concatenate([functional, random.random(_NEUTRAL) < 0.35]).astype(int)
-    dna = world.dna(alleles)
-    activity = world.enhancer_activity(dna)
-
-    strength = simulation.harder(1.9, 0.55)
-    regulated = strength * world.deviation + activity * world.module
-    laboratory = random_of(simulation.seed, "regulation", "site", SITES.index(site))
-    batch_effect = batch * (0.8 * random.standard_normal(len(GENES)) + 0.6 * laboratory.standard_normal(len(GENES)))
-    log_means = world.baseline + regulated + batch_effect
-    shares = np.exp(log_means)
-    shares /= shares.sum(1, keepdims=True)
-    burst = random.dirichlet(np.full(len(SYNTHETIC_CELL_TYPES), 2.0))
-    openness = world.openness + 0.5 * batch * random.standard_normal(PEAKS)
-    openness[:, world.enhancer_peak] += activity
-    proteins = world.protein_base + world.protein_gain * regulated[:, world.coding]
-    return Donor(
-        dna=dna,
-        alleles=alleles,
-        activity=activity,
-        population=population,
-        log_means=log_means,
-        ambient=burst @ shares,
-        ambient_share=float(min(simulation.harder(0.02, 0.25) * random.lognormal(0, 0.3), 0.5)),
-        openness=openness,
-        log_proteins=proteins + 0.5 * batch * random.standard_normal(len(PROTEINS)),
-        library=MEDIAN_LIBRARY * simulation.harder(1.3, 0.7) * random.lognormal(0, 0.12),
-        translation_noise=simulation.harder(0.2, 0.6),
-    )
+def _moved(effects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    moved = np.flatnonzero(effects.any(0))
+    return moved, np.ascontiguousarray(effects[:, moved])
 
 
 @lru_cache(maxsize=4)
@@ -373,57 +224,6 @@ def world_of(seed: int) -> World:
     )
 
 
-def draw_motifs(random: np.random.Generator, number: int) -> tuple[np.ndarray, ...]:
-    """Motifs of 6 to 10 nucleotides as log-odds `(positions, 4)` against even composition.
-
-    Half of the nucleotides of every consensus are G or C, so that the composition of a sequence does not tell which sites
-    it has, and no two motifs share five nucleotides in a row on either strand.
-    """
-    motifs: list[np.ndarray] = []
-    taken: set[str] = set()
-    while len(motifs) < number:
-        length = 6 + len(motifs) % 5
-        strong = random.permutation(length) < (length + len(motifs) // 5 % 2) // 2
-        consensus = np.where(strong, random.integers(1, 3, length), 3 * random.integers(0, 2, length))
-        words = {"".join(NUCLEOTIDES[base] for base in consensus[start : start + 5]) for start in range(length - 4)}
-        words |= {reverse_complement(word) for word in words}
-        if words & taken:
-            continue
-        taken |= words
-        # Short motifs are strict and long ones loose: all bind about as specifically.
-        certainty = random.uniform(0.97 - 0.03 * (length - 6), 0.99 - 0.02 * (length - 6), length)
-        probabilities = random.dirichlet(np.full(4, 4.0), length) * (1 - certainty[:, None])
-        probabilities[np.arange(length), consensus] += certainty
-        motifs.append(np.log(probabilities / 0.25))
-    return tuple(motifs)
-
-
-def reverse_complement(dna: str) -> str:
-    """The other strand, 5' to 3'."""
-    return dna[::-1].translate(str.maketrans("ACGT", "TGCA"))
-
-
-def encode(dna: str) -> np.ndarray:
-    """Positions of the nucleotides in A, C, G, T, `(nucleotides,)`.
-
-    Raises:
-        ValueError: another letter.
-    """
-    codes = np.frombuffer(dna.translate(str.maketrans("ACGT", "\x00\x01\x02\x03")).encode(), dtype=np.uint8)
-    if (codes > 3).any():
-        raise ValueError(f"Expected DNA of the letters A, C, G and T, got {dna!r}.")
-    return codes
-
-
-def site_weight(motif: np.ndarray, dna: str) -> float:
-    """Statistical weight of the factor bound to `dna`, as long as the motif; the free site weighs 1.
-
-    The consensus weighs `CONSENSUS_WEIGHT`; every mismatch costs what the motif says, in units of kT.
-    """
-    scores = motif[np.arange(len(motif)), encode(dna)]
-    return CONSENSUS_WEIGHT * float(np.exp((scores - motif.max(1)).sum()))
-
-
 def _enhancer(
     random: np.random.Generator, motifs: tuple[np.ndarray, ...]
 ) -> tuple[str, tuple[tuple[int, int, float], ...], tuple[tuple[int, str], ...]]:
@@ -438,7 +238,7 @@ def _enhancer(
         sites.append((number, start, effect))
         worst = int((motif.max(1) - motif.min(1)).argmax())
         variants.append((start + worst, NUCLEOTIDES[motif[worst].argmin()]))
-    for position in random.permutation(np.flatnonzero(free))[:_NEUTRAL]:
+    for position in random.permutation(np.flatnonzero(free))[:NEUTRAL_VARIANTS]:
         others = [letter for letter in NUCLEOTIDES if letter != letters[position]]
         variants.append((int(position), others[int(random.integers(3))]))
     return "".join(letters), tuple(sites), tuple(variants)

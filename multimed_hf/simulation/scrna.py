@@ -1,4 +1,4 @@
-"""Simulated blood cells of donors: RNA, open chromatin, surface proteins and the donor's DNA, see `regulation`.
+"""Rows of simulated blood cells: RNA, open chromatin, surface proteins and the donor's DNA, see `cells`.
 
 A cell gives two rows: one to be typed, and one whose surface proteins, counted by antibodies with DNA tags, are predicted
 (CITE-seq: Stoeckius et al., Nat. Methods 14, 865, 2017). The proteins are never an input, and RNA is normalised by RNA
@@ -17,19 +17,10 @@ import numpy as np
 
 from ..data.splits import split_of_rank
 from ..sources import SYNTHETIC_CELL_TYPES
+from .cells import Cell, donor_of, expected_counts, is_second_population, log_likelihood, simulate_cell
 from .generator import SubsetGenerator
 from .patient import SITES, Patient, draw_patient, random_of
-from .regulation import (
-    GENES,
-    PROTEINS,
-    Cell,
-    donor_of,
-    expected_counts,
-    is_second_population,
-    log_likelihood,
-    simulate_cell,
-    world_of,
-)
+from .regulation import GENES, PROTEINS, world_of
 from .settings import Simulation
 
 COUNTS_PER_CELL = 10_000
@@ -75,7 +66,8 @@ class Generator(SubsetGenerator):
 
     def cell_type(self, number: int, cell: int) -> str:
         """The true type of a cell of donor `number`."""
-        return SYNTHETIC_CELL_TYPES[_types(self.simulation, number, cell // CELLS_PER_DONOR)[cell % CELLS_PER_DONOR]]
+        batch, place = divmod(cell, CELLS_PER_DONOR)
+        return SYNTHETIC_CELL_TYPES[_batch(self.simulation, number, batch).types[place]]
 
     def split(self, index: int) -> str:
         """As the base class says. The shift 'donor' holds out the donors of the second population, whose batch effects are
@@ -93,39 +85,37 @@ class Generator(SubsetGenerator):
 
     def draw(self, patient: Patient, member: int) -> dict[str, Any]:
         cell, asks_proteins = divmod(member, 2)
-        cell_type = self.cell_type(patient.number, cell)
-        simulated = _cell(self.simulation, patient.number, cell, cell_type)
-        annotated = self.observed(patient, cell_type, SYNTHETIC_CELL_TYPES, cell)
-        expressed = np.flatnonzero(simulated.counts)
+        place = cell % CELLS_PER_DONOR
+        batch = _batch(self.simulation, patient.number, cell // CELLS_PER_DONOR)
+        simulated, expressed, values = _cell(self.simulation, patient.number, cell)
+        annotated = SYNTHETIC_CELL_TYPES[batch.annotated[place]]
         row: dict[str, Any] = {
             "has_scrna": True,
-            "gene_index": expressed.tolist(),
-            "gene_value": normalise(simulated.counts)[expressed].tolist(),
+            "gene_index": expressed.copy(),
+            "gene_value": values.copy(),
             "donor": f"donor-{patient.number:03d}",
             "site": patient.site,
         }
         if asks_proteins:
+            proteins = self._other_proteins(patient, cell) if batch.mistaken[place] else simulated.proteins
             row |= {
                 "expression_index": list(range(len(GENES), len(GENES) + len(PROTEINS))),
-                "expression": normalise(self._measured_proteins(patient, cell, simulated)).tolist(),
+                "expression": normalise(proteins).tolist(),
                 "stratum": annotated,
             }
         else:
             row["cell_type"] = annotated
-        share = _CHROMATIN_OF_PREDICTED if asks_proteins else _CHROMATIN_OF_TYPED
-        if patient.random("chromatin", member).random() < share:
+        if batch.chromatin[place][asks_proteins]:
             dna = donor_of(self.simulation, patient.number, patient.site).dna
             row |= {"has_genomics": True, "dna": dna, "peak_index": simulated.peaks.tolist()}
         return row
 
-    def _measured_proteins(self, patient: Patient, cell: int, simulated: Cell) -> np.ndarray:
+    def _other_proteins(self, patient: Patient, cell: int) -> np.ndarray:
+        """Surface proteins of another cell of the donor, for those of a cell that are mistaken."""
         random = patient.random("label noise", "proteins", cell)
-        if random.random() >= self.simulation.label_noise:
-            return simulated.proteins
-        types = _types(self.simulation, patient.number, cell // CELLS_PER_DONOR)
+        types = _batch(self.simulation, patient.number, cell // CELLS_PER_DONOR).types
         donor = donor_of(self.simulation, patient.number, patient.site)
-        other = simulate_cell(world_of(self.simulation.seed), donor, int(random.choice(types)), random)
-        return other.proteins
+        return simulate_cell(world_of(self.simulation.seed), donor, int(random.choice(types)), random).proteins
 
     def notes(self) -> list[str]:
         # Neither the labels' noise nor what is held out changes the cells.
@@ -217,24 +207,54 @@ def _donor(simulation: Simulation, number: int) -> Patient:
     return replace(patient, site=SITES[int(order[place])])
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """What is drawn for `CELLS_PER_DONOR` cells of a donor at once, each of that length.
+
+    Attributes:
+        types: as positions in `SYNTHETIC_CELL_TYPES`.
+        annotated: the types that the rows tell, some of them wrong.
+        mistaken: whether the proteins are told of another cell.
+        chromatin: whether the row to be typed and the one to be predicted have peaks and DNA.
+    """
+
+    types: list[int]
+    annotated: list[int]
+    mistaken: list[bool]
+    chromatin: list[list[bool]]
+
+
 @lru_cache(maxsize=256)
-def _types(simulation: Simulation, number: int, batch: int) -> tuple[int, ...]:
-    """Types of cells `batch * CELLS_PER_DONOR` onwards of a donor, as positions in `SYNTHETIC_CELL_TYPES`."""
+def _batch(simulation: Simulation, number: int, batch: int) -> _Batch:
+    """Cells `batch * CELLS_PER_DONOR` onwards of a donor."""
     random = random_of(simulation.seed, "scrna", "types", number, batch)
     count = len(SYNTHETIC_CELL_TYPES)
     if simulation.prevalence == "balanced":
         rounds = [random.permutation(count) for _ in range(-(-CELLS_PER_DONOR // count))]
-        return tuple(np.concatenate(rounds)[:CELLS_PER_DONOR].tolist())
-    composition = random_of(simulation.seed, "scrna", "composition", number).dirichlet(
-        _DONORS_ALIKE * _frequencies(simulation)
+        types = np.concatenate(rounds)[:CELLS_PER_DONOR]
+    else:
+        donor = random_of(simulation.seed, "scrna", "composition", number)
+        types = random.choice(count, CELLS_PER_DONOR, p=donor.dirichlet(_DONORS_ALIKE * _frequencies(simulation)))
+    noise = random_of(simulation.seed, "scrna", "label noise", number, batch)
+    wrong, mistaken = noise.random((2, CELLS_PER_DONOR)) < simulation.label_noise
+    others = (types + noise.integers(1, count, CELLS_PER_DONOR)) % count
+    chromatin = random_of(simulation.seed, "scrna", "chromatin", number, batch).random((CELLS_PER_DONOR, 2))
+    return _Batch(
+        types=types.tolist(),
+        annotated=np.where(wrong, others, types).tolist(),
+        mistaken=mistaken.tolist(),
+        chromatin=(chromatin < (_CHROMATIN_OF_TYPED, _CHROMATIN_OF_PREDICTED)).tolist(),
     )
-    return tuple(random.choice(count, CELLS_PER_DONOR, p=composition).tolist())
 
 
 # Both rows of a cell are made within one round of the cohort.
 @lru_cache(maxsize=64)
-def _cell(simulation: Simulation, number: int, cell: int, cell_type: str) -> Cell:
+def _cell(simulation: Simulation, number: int, cell: int) -> tuple[Cell, list[int], list[float]]:
+    """A cell, the genes it expresses, ascending, and their normalised expression."""
     patient = _donor(simulation, number)
+    batch, place = divmod(cell, CELLS_PER_DONOR)
+    cell_type = _batch(simulation, number, batch).types[place]
     donor = donor_of(simulation, number, patient.site)
-    place = SYNTHETIC_CELL_TYPES.index(cell_type)
-    return simulate_cell(world_of(simulation.seed), donor, place, patient.random("cell", cell))
+    simulated = simulate_cell(world_of(simulation.seed), donor, cell_type, patient.random("cell", cell))
+    expressed = np.flatnonzero(simulated.counts)
+    return simulated, expressed.tolist(), normalise(simulated.counts[expressed]).tolist()

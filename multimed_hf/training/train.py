@@ -346,7 +346,7 @@ def _warn_of_unknown(genes: GeneAlignment, train: Parts) -> None:
     for subset, data in train:
         if subset in genes.subsets and carries(data, "scrna") and (unknown := genes.unknown(subset)):
             warnings.warn(
-                f"{len(unknown)} of {len(genes.subsets[subset])} genes of {subset} are unknown to the start checkpoint "
+                f"The start checkpoint does not know {len(unknown)} of the {len(genes.subsets[subset])} genes of {subset} "
                 f"({', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}): left out of the input.",
                 stacklevel=3,
             )

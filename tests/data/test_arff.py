@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.io import arff as scipy_arff
 
-from data_fakes import uci_eye_state
 from multimed_hf.data.arff import read_arff
+
+from .uci_eye_state import fake as uci_eye_state
 
 HEAD = "@relation t\n@attribute a numeric\n@attribute b {x,y}\n@data\n"
 

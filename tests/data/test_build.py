@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_fakes import tiny
 from multimed_hf.data import build as build_module
 from multimed_hf.data import builder as builder_module
 from multimed_hf.data.build import build, load_genes
 from multimed_hf.data.manifest import MANIFEST_NAME, Manifest, verify
 from multimed_hf.data.schema import features_of
 from multimed_hf.simulation import Simulation
+
+from . import tiny
 
 
 @pytest.fixture(autouse=True)
@@ -322,14 +323,14 @@ def test_a_kill_at_any_step_never_leaves_a_mixture(others, replaces):
 def test_a_real_kill_leaves_nothing_that_loads_and_nothing_that_hinders():
     script = """
         import os, signal
-        from data_fakes import tiny
+        from tests.data import tiny
         from multimed_hf import resources
         from multimed_hf.data.build import build
         resources.load_script = tiny.SCRIPTS.__getitem__
         os.replace = lambda source, target: os.kill(os.getpid(), signal.SIGKILL)
         build(["eeg"])
     """
-    paths = [Path(build_module.__file__).parents[2], Path(tiny.__file__).parents[1]]
+    paths = [Path(build_module.__file__).parents[2], Path(tiny.__file__).parents[2]]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     child = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=environment, capture_output=True)
     assert child.returncode == -signal.SIGKILL

@@ -1,9 +1,10 @@
 import pytest
 
-from data_fakes import tiny
 from multimed_hf.data import builder as builder_module
 from multimed_hf.data.splits import Entry
 from multimed_hf.tasks import UnknownNameError
+
+from . import tiny
 
 
 def made(builder_class, folder, **config):

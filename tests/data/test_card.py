@@ -3,11 +3,12 @@ from pathlib import Path
 import pytest
 from huggingface_hub import DatasetCard
 
-from data_fakes import tiny
 from multimed_hf.data.build import build
 from multimed_hf.data.card import fingerprints_in_card, render_card, strictest_licence
 from multimed_hf.data.manifest import Manifest
 from multimed_hf.sources import SOURCES
+
+from . import tiny
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_fakes import edf as fake
 from multimed_hf.data.edf import Annotation, electrode_of, open_recording
+
+from .edf import fake
 
 pytest.importorskip("edfio")
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_fakes import pbmc68k
 from multimed_hf.data.h5ad import H5adFile
 from multimed_hf.sources import PBMC68K_TYPES
+
+from .pbmc68k import fake as pbmc68k
 
 h5py = pytest.importorskip("h5py")
 

@@ -6,6 +6,7 @@ import gzip
 import importlib.util
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_fakes import pdb
-from multimed_hf.data.macromolecules import cluster, format_of, read_macromolecule
+from multimed_hf.data.macromolecules import Macromolecule, cluster, format_of, read_macromolecule
+
+from .pdb import fake as pdb
 
 pytest.importorskip("gemmi")
 
@@ -225,6 +227,12 @@ def real_files() -> list[Path]:
     return [path for place in places if place.is_dir() for path in sorted(place.iterdir()) if format_of(path)]
 
 
+@cache
+def real_molecule(path: Path) -> Macromolecule:
+    """A real file, read once for the tests that compare it."""
+    return read_macromolecule(path)
+
+
 @pytest.mark.parametrize("path", real_files() or [None], ids=lambda path: path.name if path else "none")
 def test_real_files_agree_with_biopython(path: Path | None) -> None:
     if path is None:
@@ -232,7 +240,7 @@ def test_real_files_agree_with_biopython(path: Path | None) -> None:
     parsers = pytest.importorskip("Bio.PDB")
     parser = parsers.MMCIFParser(QUIET=True) if format_of(path) == "mmcif" else parsers.PDBParser(QUIET=True)
     model = parser.get_structure("x", path)[0]
-    chains = read_macromolecule(path).chains
+    chains = real_molecule(path).chains
     assert chains
     for chain in chains:
         complete = [
@@ -250,7 +258,7 @@ def test_real_sequences_agree_with_biopython(path: Path | None) -> None:
     if path is None:
         pytest.skip("needs structures in $MULTIMED_DATA/pdb or the package tmtools")
     sequences = pytest.importorskip("Bio.SeqIO")
-    molecule = read_macromolecule(path)
+    molecule = real_molecule(path)
     kind = "cif-seqres" if format_of(path) == "mmcif" else "pdb-seqres"
     # Biopython names the chains of mmCIF otherwise, and writes caps, and modified residues that it does not know, as X.
     expected = {str(record.seq).strip("X") for record in sequences.parse(path, kind)}

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from data_fakes import tiny
 from multimed_hf.data.build import build
 from multimed_hf.data.manifest import FileRecord, Manifest, fingerprint_of, replace_text, verify
+
+from . import tiny
 
 
 @pytest.fixture

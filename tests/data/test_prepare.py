@@ -6,11 +6,12 @@ from pathlib import Path
 import datasets
 import pytest
 
-from data_fakes import tiny
 from multimed_hf.data.build import build
 from multimed_hf.data.prepare import prepare
 from multimed_hf.data.schema import features_of
 from multimed_hf.simulation import Simulation
+
+from . import tiny
 
 ELSEWHERE = """
 from datasets import load_dataset

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_fakes import edf as fake_edf
-from data_fakes import uci_eye_state
 from multimed_hf.data.splits import assign
 from multimed_hf.resources import load_script
 from multimed_hf.simulation import Simulation
 from multimed_hf.simulation.eeg import CHANNELS, LABELS, Generator, simulate_window
+
+from ..data.edf import fake as fake_edf
+from ..data.uci_eye_state import fake as uci_eye_state
 
 eeg = load_script("eeg")
 
@@ -171,7 +172,7 @@ class TestEdf:
         reader = eeg.EdfReader(tmp_path)
         assert [entry.key[2] for entry in reader.index()] == [300, 1000, 1200]
         assert "2 windows left out: an annotation with another label lies within them." in reader.notes
-        assert "1 windows left out: the recording ends, or has not begun, within them." in reader.notes
+        assert "1 window left out: the recording ends, or has not begun, within them." in reader.notes
 
     def test_recordings_without_labels_give_consecutive_windows(self, tmp_path: Path, build) -> None:
         for number in range(6):
@@ -183,7 +184,8 @@ class TestEdf:
         assert {row["split"] for row in rows} == {"train", "validation", "test"}
         assert {np.shape(row["eeg"]) for row in rows} == {(3, 400)}
         assert (
-            "6 of 6 files have no annotation that names a label: their windows are unlabelled." in builder.notes["edf"]
+            "6 of 6 files without an annotation that names a label: windows of these are unlabelled."
+            in builder.notes["edf"]
         )
 
     def test_nothing_personal_enters_a_row(self, tmp_path: Path, build) -> None:
@@ -202,7 +204,9 @@ class TestEdf:
         assert sorted(Counter(row["group"] for row in rows).values()) == [2, 3]
         assert {row["group"] for row in rows} == {f"edf/{row['subject']}" for row in rows}
         assert len({row["session"] for row in rows}) == 3
-        assert "1 of 3 files name no subject: each counts as a subject of its own." in builder.notes["edf"]
+        assert (
+            "1 of 3 files without the name of a subject: each counts as a subject of its own." in builder.notes["edf"]
+        )
 
     def test_names_after_bids_hold_the_runs_of_a_subject_together(self, tmp_path: Path) -> None:
         for name in ("sub-01/eeg/sub-01_run-1_eeg.edf", "sub-01/eeg/sub-01_run-2_eeg.edf", "sub-02_run-1_eeg.edf"):
@@ -210,7 +214,7 @@ class TestEdf:
             fake_edf.write(tmp_path / name, fake_edf.eeg(4))
         reader = eeg.EdfReader(tmp_path)
         assert sorted(Counter(entry.group for entry in reader.index()).values()) == [1, 2]
-        assert not any("name no subject" in note for note in reader.notes)
+        assert not any("the name of a subject" in note for note in reader.notes)
 
     def test_what_cannot_be_used_is_counted(self, tmp_path: Path) -> None:
         fake_edf.write(tmp_path / "a.edf", [*fake_edf.eeg(5), fake_edf.Signal("ECG", np.zeros(500))])
@@ -247,7 +251,7 @@ class TestEdf:
         with pytest.raises(ValueError, match=r"Expected files ending in \.edf or \.bdf in .*, found none"):
             eeg.EdfReader(tmp_path).index()
         path = fake_edf.write(tmp_path / "a.edf", [fake_edf.Signal("ECG", np.zeros(500))])
-        with pytest.raises(ValueError, match=r"Expected windows of 4 s of EEG in .*, found none in 1 files"):
+        with pytest.raises(ValueError, match=r"Expected windows of 4 s of EEG in .*, found none in 1 file"):
             eeg.EdfReader(tmp_path).index()
         path.write_bytes(path.read_bytes()[:-10])
         with pytest.raises(ValueError, match=r"a\.edf: expected .* bytes by its header"):

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from data_fakes import edf as fake_edf
-from data_fakes import eegmmidb as fake
 from multimed_hf.data import edf, eegmmidb
 from multimed_hf.data.schema import features_of
 from multimed_hf.data.splits import assign
 from multimed_hf.models.electrodes_multimed import position
 from multimed_hf.resources import load_script
+
+from ..data.edf import fake as fake_edf
+from ..data.eegmmidb import fake
 
 pytest.importorskip("edfio")
 Reader = load_script("eeg").EegmmidbReader

@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
-from data_fakes import sortseq_lac, splice_junctions
 from multimed_hf.resources import load_script
+
+from ..data.sortseq_lac import fake as sortseq_lac
+from ..data.splice_junctions import fake as splice_junctions
 
 genomics = load_script("genomics")
 

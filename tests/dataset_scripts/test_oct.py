@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_fakes import kermany_oct2017 as fake
-from data_fakes import nih_chestxray14
 from multimed_hf.data.images import first_of_each, is_image, read_image, release_files, same_bytes
 from multimed_hf.data.schema import features_of
 from multimed_hf.data.splits import assign
 from multimed_hf.resources import load_script
+
+from ..data.kermany_oct2017 import fake
+from ..data.nih_chestxray14 import fake as nih_chestxray14
 
 oct_script = load_script("oct")
 Reader = oct_script.KermanyOct2017Reader
@@ -53,7 +54,7 @@ class TestKermany:
         sides = [{entry.group for entry in entries} for entries in splits.values()]
         assert sum(map(len, sides)) == len(set.union(*sides)) == 4 * 9
         assert (
-            "4 of 8 patients in the official folder test are also in train: the split is drawn by patient instead."
+            "4 of 8 patients in the official folder test also in train: the split is drawn by patient instead."
             in reader.notes
         )
 
@@ -68,10 +69,8 @@ class TestKermany:
             groups.setdefault(entry.group, set()).add(entry.stratum)
         assert groups["kermany_oct2017/1003"] == {"CNV", "NORMAL"}
         assert len(groups) == 36
-        assert "1 of 36 numbers occur under several classes" in reader.notes[0]
-        assert any(
-            note.startswith("1 of 1 patients in the official folder val are also in train") for note in reader.notes
-        )
+        assert "1 of 36 numbers under several classes" in reader.notes[0]
+        assert any(note.startswith("1 of 1 patient in the official folder val also in train") for note in reader.notes)
 
     @pytest.mark.parametrize("top", ["OCT2017", "OCT2017 ", "OCT2017 /OCT2017 ", "."])
     @pytest.mark.parametrize("parent", [True, False])
@@ -85,7 +84,7 @@ class TestKermany:
         shutil.copytree(root, tmp_path / "OCT2017 " / "OCT2017")
         reader = Reader(tmp_path)
         assert sorted(ids(reader)) == sorted(once)
-        assert "24 images left out: they are byte for byte the same as another one of their class." in reader.notes
+        assert "24 images left out: byte for byte the same as another one of the class." in reader.notes
 
     def test_the_same_name_with_other_bytes_is_an_error(self, tmp_path: Path) -> None:
         root = fake.write(tmp_path, patients=2)
@@ -105,7 +104,7 @@ class TestKermany:
         assert len([name for name in kept if name.endswith(("DME-2001-2", "DME-2400-1"))]) == 1
         assert not any(name.endswith(("CNV-1001-2", "NORMAL-4400-1")) for name in kept)
         assert len(kept) == 4 * 6 - 1
-        assert "1 images left out: they are byte for byte the same as another one of their class." in reader.notes
+        assert "1 image left out: byte for byte the same as another one of the class." in reader.notes
         assert "2 images left out: the same bytes stand under several classes." in reader.notes
 
     def test_folders_and_suffixes_in_any_case_and_images_elsewhere(self, tmp_path: Path) -> None:
@@ -119,7 +118,7 @@ class TestKermany:
         chest.write_bytes(fake.jpeg(1))
         reader = Reader(tmp_path)
         assert len(reader.index()) == 4 * 4
-        assert "2 other image files ignored: they lie in no folder of a class." in reader.notes
+        assert "2 other image files ignored: in no folder of a class." in reader.notes
 
     @pytest.mark.parametrize(
         ("name", "message"),
@@ -147,7 +146,7 @@ class TestKermany:
             Reader(archive).index()
         archive.unlink()
         (tmp_path / "CNV-1-1.jpeg").write_bytes(fake.jpeg(1))
-        with pytest.raises(ValueError, match=rf"{sought}, found 1 other files, such as 'CNV-1-1.jpeg'"):
+        with pytest.raises(ValueError, match=rf"{sought}, found 1 other file, such as 'CNV-1-1.jpeg'"):
             Reader(tmp_path).index()
         with pytest.raises(FileNotFoundError, match=r"in \$MULTIMED_DATA/kermany_oct2017"):
             Reader.locate(None)

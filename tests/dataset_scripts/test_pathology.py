@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_fakes import breakhis as fake
 from multimed_hf.data.schema import features_of
 from multimed_hf.data.splits import assign
 from multimed_hf.resources import load_script
+
+from ..data.breakhis import fake
 
 pathology = load_script("pathology")
 Reader = pathology.BreakHisReader
@@ -38,7 +39,7 @@ class TestBreakHis:
             assert row["group"] == "breakhis/" + "-".join(path.stem.split("-")[1:3])
             assert row["has_pathology"] and not row["has_text"]
         assert {row["split"] for row in rows} == {"train", "validation", "test"}
-        assert "32 slides are of 32 patients" in builder.notes["breakhis"][0]
+        assert "32 slides of 32 patients" in builder.notes["breakhis"][0]
 
     def test_all_that_is_of_one_patient_stays_together(self, tmp_path: Path) -> None:
         slides = [
@@ -60,8 +61,8 @@ class TestBreakHis:
         splits = assign(entries)
         groups = [{entry.group for entry in side} for side in splits.values()]
         assert sum(map(len, groups)) == len(set.union(*groups)) == 35
-        assert "38 slides are of 35 patients" in reader.notes[0]
-        assert "1 patients have benign and malignant slides." in reader.notes
+        assert "38 slides of 35 patients" in reader.notes[0]
+        assert "1 patient with benign and malignant slides." in reader.notes
 
     @pytest.mark.parametrize(
         "top",
@@ -79,7 +80,7 @@ class TestBreakHis:
         reader = Reader(tmp_path)
         assert len(reader.index()) == 8
         assert "8 images left out: the same file is there in another folder." in reader.notes
-        assert "1 other image files ignored: they lie neither in benign nor in malignant." in reader.notes
+        assert "1 other image file ignored: neither in benign nor in malignant." in reader.notes
         path = next(copy.rglob("*DC*-100-001.png"))
         path.write_bytes(fake.png(0))
         with pytest.raises(ValueError, match=r"DC-14-2523-100-001\.png: expected a copy of .*, found other content"):

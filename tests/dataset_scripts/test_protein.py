@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_fakes import pdb
 from multimed_hf.data.macromolecules import read_macromolecule
 from multimed_hf.resources import load_script
+
+from ..data.pdb import fake as pdb
 
 pytest.importorskip("gemmi")
 
@@ -40,7 +41,7 @@ def test_every_chain_is_a_row(tmp_path: Path, build) -> None:
         np.testing.assert_allclose(np.array(row["backbone"])[written.seen], written.backbone[written.seen], atol=1e-5)
         assert not np.array(row["backbone"])[~written.seen].any()
     assert Counter(row["split"] for row in rows).keys() == {"train", "validation", "test"}
-    assert builder.notes["pdb"] == ["16 of 320 residues lack backbone atoms: zeros, and false in resolved."]
+    assert builder.notes["pdb"] == ["16 residues of 320 without backbone atoms: zeros, and false in resolved."]
 
 
 def test_entries_in_two_formats_or_places_count_once_as_mmcif(tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_without_a_location_all_places_are_read(tmp_path: Path, monkeypatch) -> 
 
     reader, rows = read_all(protein.PdbReader.locate(None))
     assert [row["id"] for row in rows] == ["pdb/1FA0/A", "pdb/1FA1/A", "pdb/1FA9/A"]
-    assert reader.notes == ["1 files left out: the same entry is there in another format or place."]
+    assert reader.notes == ["1 file left out: the same entry is there in another format or place."]
     _, rows = read_all(protein.PdbReader.locate(official))
     assert [row["id"] for row in rows] == ["pdb/1FA0/A", "pdb/1FA9/A"]
     monkeypatch.delenv("MULTIMED_DATA")
@@ -104,8 +105,8 @@ def test_what_is_left_out_is_counted(tmp_path: Path, monkeypatch) -> None:
     np.testing.assert_allclose(rows[0]["backbone"], chains["A"].backbone, atol=1e-5)
     assert reader.notes == [
         "2 chains left out: below 16 residues or 8 resolved ones.",
-        "1 chains left out: longer than 100 residues.",
-        "1 chains left out: the same sequence as an earlier chain of their entry.",
+        "1 chain left out: longer than 100 residues.",
+        "1 chain left out: the same sequence as an earlier chain of their entry.",
     ]
 
 
@@ -132,7 +133,7 @@ def test_bad_folders_and_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"Expected files ending in \.cif.* found none in"):
         protein.PdbReader(tmp_path).index()
     (tmp_path / "1FA1.pdb").write_text(pdb.pdb_text({"A": pdb.chain("ACDEF")}))
-    with pytest.raises(ValueError, match="Expected a protein chain of 16 to 1024 residues, found none in 1 files"):
+    with pytest.raises(ValueError, match="Expected a protein chain of 16 to 1024 residues, found none in 1 file"):
         protein.PdbReader(tmp_path).index()
     pdb.write(tmp_path, entries=4)
     (tmp_path / "1FA2.cif").write_text((tmp_path / "1FA2.cif").read_text()[:2000])
@@ -151,7 +152,7 @@ def test_real_entries(multimed_data: Path, tmp_path: Path) -> None:
         pytest.skip("needs structures in $MULTIMED_DATA/pdb")
     reader, rows = read_all(folder)
     rows_by_id = {row["id"]: row for row in rows}
-    assert "Of 2 entries with several models (NMR) only the first model was taken." in reader.notes
+    assert "2 files with several models (NMR): only the first model was taken." in reader.notes
     assert "2 files left out: the same entry is there in another format or place." in reader.notes
     # Five copies of the peptide are one row; the first sixteen of its 42 residues were not seen.
     assert [id for id in rows_by_id if "2BEG" in id] == ["pdb/2BEG/A"]

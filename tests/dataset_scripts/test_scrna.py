@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stnp
 
-from data_fakes import pbmc68k
 from multimed_hf.resources import load_script
 from multimed_hf.sources import PBMC68K_TYPES
+
+from ..data.pbmc68k import fake as pbmc68k
 
 pytest.importorskip("h5py")
 

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from data_fakes import openi_reports, pubmedqa
-from data_fakes.openi_reports import report
 from multimed_hf.resources import load_script
 from multimed_hf.sources import OPENI_FINDINGS
+
+from ..data.openi_reports import fake as openi_reports
+from ..data.openi_reports.fake import report
+from ..data.pubmedqa import fake as pubmedqa
 
 text = load_script("text")
 
@@ -55,7 +57,7 @@ def test_reports_without_findings_or_indexing_are_left_out_and_counted(tmp_path:
     ]
     reader = text.OpeniReportsReader(openi_reports.write(tmp_path, files))
     assert [row["id"] for row in read_all(reader)] == ["openi_reports/CXR4"]
-    assert reader.notes[0] == "1 of 4 reports have no FINDINGS and 2 more were not indexed: left out; 1 remain."
+    assert reader.notes[0] == "1 of 4 reports without FINDINGS and 2 more not indexed: left out; 1 remain."
 
 
 def test_texts_that_differ_only_in_case_and_spaces_share_a_group(tmp_path: Path) -> None:
@@ -68,7 +70,7 @@ def test_texts_that_differ_only_in_case_and_spaces_share_a_group(tmp_path: Path)
     entries = reader.index()
     assert entries[0].group == entries[1].group != entries[2].group
     assert [entry.stratum for entry in entries] == ["normal", "other", "normal"]
-    assert reader.notes[1].startswith("1 rows repeat the text of another and share its group; 1 such texts")
+    assert reader.notes[1].startswith("1 row with the text of another and in its group; 1 such text")
 
 
 def test_entries_can_be_read_in_any_order(tmp_path: Path) -> None:
@@ -143,8 +145,8 @@ def test_the_real_reports() -> None:
     counts = Counter(label for row in rows for label in present(row))
     assert counts["normal"] == 1206 and counts["cardiomegaly"] == 311 and set(counts) == set(OPENI_FINDINGS)
     assert not any("normal" in present(row) and len(present(row)) > 1 for row in rows)
-    assert reader.notes[0].startswith("530 of 3,955 reports have no FINDINGS and 90 more were not indexed")
-    assert reader.notes[1].startswith("731 rows repeat the text of another")
+    assert reader.notes[0].startswith("530 of 3,955 reports without FINDINGS and 90 more not indexed")
+    assert reader.notes[1].startswith("731 rows with the text of another")
 
 
 # PubMedQA

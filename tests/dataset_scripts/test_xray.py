@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_fakes import nih_chestxray14 as fake
 from multimed_hf.columns import FINDING_STATES
 from multimed_hf.data.schema import features_of
 from multimed_hf.data.splits import assign
 from multimed_hf.resources import load_script
 from multimed_hf.sources import NIH_FINDINGS
+
+from ..data.nih_chestxray14 import fake
 
 xray = load_script("xray")
 Reader = xray.NihChestXray14Reader
@@ -99,7 +100,7 @@ class TestNih:
         rows = {row["id"][-12:-4]: row for row in reader.read(reader.index())}
         found = {patient: rows[f"{patient:08d}"]["age"] for patient in ages}
         assert found == pytest.approx({1: 57, 2: 0.5, 3: 0, 4: 120, 5: 0, 6: 0, 7: 0.04})
-        assert "2 ages above 120 years cannot be: written as 0, not known." in reader.notes
+        assert "2 ages above 120 years, which cannot be: written as 0, not known." in reader.notes
 
     def test_missing_unlisted_and_double_images_are_counted(self, tmp_path: Path) -> None:
         folder = fake.write(tmp_path, fake.lines(6))
@@ -113,9 +114,9 @@ class TestNih:
         reader = Reader(folder)
         assert len(reader.index()) == 10
         for note in (
-            "2 of 12 listed images left out: their files are not there.",
-            "2 images left out: no table lists them.",
-            "1 images left out: the same file is there in another folder.",
+            "2 images of 12 listed left out: the file is not there.",
+            "2 images left out: in no table.",
+            "1 image left out: the same file is there in another folder.",
             "No boxes: BBox_List_2017.csv is not there.",
         ):
             assert note in reader.notes
@@ -124,7 +125,7 @@ class TestNih:
             reader.index()
 
     @pytest.mark.parametrize(
-        ("shared", "verdict"), [(False, "0 patients .*they are safe"), (True, "1 patients .*they leak")]
+        ("shared", "verdict"), [(False, "0 patients .*they are safe"), (True, "1 patient .*they leak")]
     )
     def test_the_official_lists_are_judged(self, tmp_path: Path, shared: bool, verdict: str) -> None:
         fake.write(tmp_path, fake.lines(4))
@@ -232,11 +233,11 @@ class TestNih:
         for images in folder.glob("images_*"):
             shutil.rmtree(images)
         listed = r"expected the images that Data_Entry_2017_v2020.csv lists, such as '00000001_000.png'"
-        with pytest.raises(ValueError, match=rf"{listed}.* found 1 other files"):
+        with pytest.raises(ValueError, match=rf"{listed}.* found 1 other file"):
             Reader(folder).index()
         (folder / "images_001.tar.gz").touch()
         (folder / "images_002.tar.gz").touch()
-        with pytest.raises(ValueError, match=rf"{listed}.* found the archive 'images_001.tar.gz' and 1 more archives"):
+        with pytest.raises(ValueError, match=rf"{listed}.* found the archive 'images_001.tar.gz' and 1 more archive:"):
             Reader(folder).index()
 
     def test_real_and_simulated_rows_stand_in_one_table(self, tmp_path: Path, build) -> None:

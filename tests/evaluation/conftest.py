@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from data_fakes import openi_reports, pbmc68k, pdb, pubmedqa, sortseq_lac, splice_junctions, uci_eye_state
+from ..data.openi_reports import fake as openi_reports
+from ..data.pbmc68k import fake as pbmc68k
+from ..data.pdb import fake as pdb
+from ..data.pubmedqa import fake as pubmedqa
+from ..data.sortseq_lac import fake as sortseq_lac
+from ..data.splice_junctions import fake as splice_junctions
+from ..data.uci_eye_state import fake as uci_eye_state
 
 TINY = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
 FAKES = {

@@ -10,7 +10,6 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.preprocessing import StandardScaler
 
-from data_fakes import pbmc68k
 from multimed_hf.data.build import build
 from multimed_hf.data.heads import Head, heads_in
 from multimed_hf.data.manifest import Manifest
@@ -23,6 +22,8 @@ from multimed_hf.metrics import best_f1_thresholds, multi_label
 from multimed_hf.tasks import TASKS
 from multimed_hf.training.checkpoint import load_checkpoint
 from multimed_hf.training.train import Settings, fit
+
+from ..data.pbmc68k import fake as pbmc68k
 
 
 def evaluated(checkpoint, data, *arguments, **options):

@@ -91,7 +91,7 @@ def test_paired_difference_with_too_few_groups_keeps_the_difference():
     paired = paired_difference(mean_of(VALUES + 1), mean_of(VALUES), 400, np.zeros(400))
     assert paired.difference == pytest.approx(1.0)
     assert paired.interval is None and paired.smallest_detectable is None
-    assert "1 groups" in paired.refusal
+    assert "1 group (" in paired.refusal
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_masked_entries_do_not_matter():
         ([[1.0]], [[np.nan]], {}, "at least one measured reference"),
         ([[1.0]], [[1.0]], {"train_mean": [1.0, 2.0]}, "train_mean as 1 finite numbers"),
         ([[1.0]], [[1.0]], {"strata": ["a"]}, "both strata and strata_mean"),
-        ([[1.0]], [[1.0]], {"strata": ["a", "b"], "strata_mean": {"a": [1.0]}}, "strata for 1 rows, got 2"),
+        ([[1.0]], [[1.0]], {"strata": ["a", "b"], "strata_mean": {"a": [1.0]}}, "strata for 1 row, got 2"),
         ([[1.0]], [[1.0]], {"strata": ["b"], "strata_mean": {"a": [1.0]}}, "every stratum, got none for 'b'"),
     ],
 )

@@ -172,7 +172,7 @@ def test_wrong_target_statistics_are_refused(tester, name, mean, scale, message)
     ],
 )
 def test_every_kind_learns_sixteen_samples_by_heart(tester, kind, modalities, factor):
-    """In 100 steps the loss falls to less than 1 / `factor` of what it was."""
+    """In 100 steps at most the loss falls to less than 1 / `factor` of what it was."""
     rng = np.random.default_rng(0)
     samples = [tester.sample(rng, modalities) for _ in range(16)]
     model = tester.model(tester.config(modalities, [kind], initializer_range=0.05)).train()
@@ -190,4 +190,7 @@ def test_every_kind_learns_sixteen_samples_by_heart(tester, kind, modalities, fa
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] * factor < losses[0], (losses[0], losses[-1])
+        if losses[-1] * factor < losses[0]:
+            break
+    else:
+        pytest.fail(f"from {losses[0]} to {losses[-1]}")

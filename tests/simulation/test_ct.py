@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 
@@ -21,26 +17,9 @@ from multimed_hf.simulation.settings import Simulation
 
 from .shortcuts import excess, image_statistics, metadata
 
-_CODE = """
-import hashlib
-from multimed_hf.simulation.ct import Generator
-from multimed_hf.simulation.settings import Simulation
-rows = [Generator(Simulation(seed=3)).row(index) for index in (5, 2)]
-print(hashlib.sha256(repr([(row["ct"], row["disease"], row["boxes"], row["masks"]) for row in rows]).encode()).hexdigest())
-"""
-
 
 class Small(ct.Generator):
     size = 64
-
-
-def test_rows_are_the_same_in_another_process_and_another_order() -> None:
-    generator = ct.Generator(Simulation(seed=3))
-    rows = [generator.row(index) for index in (2, 5)][::-1]
-    mine = hashlib.sha256(repr([(row["ct"], row["disease"], row["boxes"], row["masks"]) for row in rows]).encode())
-    environment = {**os.environ, "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1"}
-    result = subprocess.run([sys.executable, "-c", _CODE], capture_output=True, text=True, check=True, env=environment)
-    assert result.stdout.strip() == mine.hexdigest()
 
 
 def test_rows_are_complete_and_carry_what_they_should() -> None:

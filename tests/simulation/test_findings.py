@@ -24,7 +24,7 @@ from multimed_hf.simulation.findings import (
 from multimed_hf.simulation.patient import draw_patient
 from multimed_hf.sources import NIH_FINDINGS
 
-PATIENTS = 3000
+PATIENTS = 2000
 
 
 def patient_of(number: int, **settings: object) -> Patient:

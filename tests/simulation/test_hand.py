@@ -1,12 +1,8 @@
-"""Simulated radiographs of hands: the same everywhere, mature as children's hands do, and told by maturity alone."""
+"""Rows of simulated radiographs of hands: complete, drawn in any size, and told by maturity alone."""
 
 from __future__ import annotations
 
-import hashlib
 import io
-import os
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from functools import cache
@@ -25,20 +21,15 @@ from sklearn.preprocessing import StandardScaler
 from multimed_hf.data.schema import RowCompleter
 from multimed_hf.simulation.hand import Generator, draw_hand
 from multimed_hf.simulation.images import is_marked
-from multimed_hf.simulation.maturity import GROUPS, LABELS, MILESTONES, best_possible, bone_ages, months_of
-from multimed_hf.simulation.patient import Patient, draw_patient
+from multimed_hf.simulation.maturity import LABELS
 from multimed_hf.simulation.settings import Simulation
 from multimed_hf.sources import BONE_AGE_YEARS
 
+from .hands import around, child
 from .shortcuts import excess, image_statistics, metadata
 
 ROWS = 200
 SIZE = 80
-
-
-def child(number: int, year: int, sex: str = "female", difficulty: float = 0.0) -> Patient:
-    drawn = draw_patient(Simulation(difficulty=difficulty), "bone_age", number, Generator.conditions)
-    return replace(drawn, condition=str(year), sex=sex)
 
 
 @cache
@@ -55,24 +46,6 @@ def pixels(row: dict) -> np.ndarray:
 def band(row: dict) -> str:
     """One of three thirds of childhood."""
     return ("small", "middle", "large")[min(int(row["bone_age"]) // 7, 2)]
-
-
-def around(image: np.ndarray, place: tuple[float, float], reach: int = 1) -> float:
-    row, column = (round(number) for number in place)
-    return float(image[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1].mean())
-
-
-def test_the_same_in_another_process_and_whatever_else_is_drawn() -> None:
-    code = (
-        "from multimed_hf.simulation.hand import Generator; from multimed_hf.simulation.settings import Simulation;"
-        "import hashlib; g = Generator(Simulation(seed=3)); g.row(9);"
-        "print(hashlib.sha256(g.row(2)['xray']['bytes']).hexdigest())"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": "77"}, capture_output=True, text=True
-    )
-    here = hashlib.sha256(Generator(Simulation(seed=3)).row(2)["xray"]["bytes"]).hexdigest()
-    assert run.stdout.strip() == here, run.stderr
 
 
 def test_rows_are_complete_and_marked() -> None:
@@ -115,61 +88,6 @@ def test_label_noise_replaces_labels_and_months_follow() -> None:
         assert row["bone_age_months"] // 12 == int(row["bone_age"])
 
 
-def test_milestones_come_in_the_known_order_and_girls_are_ahead() -> None:
-    order = ["capitate", "hamate", "triquetrum", "lunate", "trapezium", "pisiform", "sesamoid"]
-    for sex in (0, 1):
-        appears = [MILESTONES[name].appears[sex] for name in order]
-        assert appears == sorted(appears)
-        fuses = [MILESTONES[name].fuses[sex] for name in ("dp3", "pp3", "mc3", "radius")]
-        assert fuses == sorted(fuses)
-    for stages in MILESTONES.values():
-        assert stages.appears[0] <= stages.appears[1] and 1 < stages.fuses[1] - stages.fuses[0] < 2.5
-        assert stages.appears < stages.full <= stages.fuses
-    assert {name for names in GROUPS.values() for name in names} == set(MILESTONES)
-
-
-@pytest.mark.parametrize("sex", ["female", "male"])
-def test_growth_plates_close(sex: str) -> None:
-    # Across an open plate there is a dark gap between two dense bones; across a closed one there is none.
-    gaps: dict[int, list[float]] = {7: [], 19: []}
-    for year, found in gaps.items():
-        for number in range(5):
-            image, places = draw_hand(child(number, year, sex), 0, 336)
-            for name in ("pp2", "pp3", "pp4"):
-                # From the plate of the phalanx along the finger, towards the metacarpal and away from it.
-                first, second = np.array(places[name]), np.array(places["mc" + name[-1]])
-                step = (first - second) / np.linalg.norm(first - second)
-                if (first > 12).all() and (first < 324).all():
-                    profile = [around(image, tuple(first + step * away), 1) for away in np.arange(-3, 4)]
-                    found.append(min(profile[0], profile[-1]) - min(profile[1:-1]))
-    assert np.mean(gaps[7]) > 12 and np.mean(gaps[19]) < 6
-
-
-def test_carpals_are_where_they_are_said_to_be() -> None:
-    for year, some in ((1, 2), (5, 4), (13, 8)):
-        image, places = draw_hand(child(3, year), 0, 320)
-        carpals = set(GROUPS["wrist"]) & set(places) - {"sesamoid"}
-        assert len(carpals) >= some
-        # Between the centres of wrist and forearm lies cartilage in small children.
-        if year == 1:
-            gap = (np.array(places["capitate"]) + np.array(places["radius"])) / 2
-            assert all(around(image, places[name]) > around(image, tuple(gap)) + 10 for name in carpals)
-        if year == 13:
-            assert np.mean([around(image, places[name], 2) for name in carpals]) > image.mean() + image.std()
-
-
-@settings(max_examples=25, deadline=None)
-@given(number=st.integers(0, 10_000), year=st.integers(0, 18), sex=st.sampled_from(["female", "male"]))
-def test_bones_look_their_age_and_more_so_when_it_is_easy(number: int, year: int, sex: str) -> None:
-    person = child(number, year, sex)
-    months = months_of(person)
-    assert months // 12 == year
-    easy, hard = bone_ages(person), bone_ages(child(number, year, sex, 1.0))
-    assert all(abs(age - months / 12) < 1.6 for age in easy.values())
-    deviation = {name: abs(hard[name] - months / 12) for name in hard}
-    assert sum(deviation.values()) > sum(abs(age - months / 12) for age in easy.values())
-
-
 @settings(max_examples=10, deadline=None)
 @given(number=st.integers(0, 10_000), year=st.integers(0, 19), difficulty=st.floats(0, 1), size=st.integers(40, 130))
 def test_any_child_can_be_drawn_in_any_size(number: int, year: int, difficulty: float, size: int) -> None:
@@ -206,8 +124,7 @@ def test_no_shortcut_from_site_device_and_image_statistics() -> None:
     # Chronological age is left out: it goes with bone age in children.
     features = [[*metadata(row)[1:], *image_statistics(row["xray"])] for row in rows()]
     groups = [row["group"] for row in rows()]
-    assert excess(features, [row["bone_age"] for row in rows()], groups, draws=8) < 3.5
-    assert excess(features, [band(row) for row in rows()], groups) < 3.5
+    assert excess(features, [band(row) for row in rows()], groups, draws=20) < 3.5
     years = [int(row["bone_age"]) for row in rows()]
     assert all(abs(np.corrcoef(column, years)[0, 1]) < 0.25 for column in np.array(features).T)
 
@@ -219,10 +136,3 @@ def test_no_shortcut_from_raw_pixels() -> None:
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.001, max_iter=300))
     guessed = cross_val_predict(model, blocks, labels, groups=[row["group"] for row in rows()], cv=GroupKFold(5))
     assert balanced_accuracy_score(labels, guessed) < 0.55
-
-
-def test_the_best_possible_score_gets_worse_with_difficulty() -> None:
-    (easy, most), (hard, fewer) = best_possible(0.2, "balanced"), best_possible(0.9, "balanced")
-    assert 1 < easy < 3.5 < hard < 8 and most > 0.97 > fewer > 0.8
-    (note,) = (note for note in Generator(Simulation(difficulty=0.2)).notes() if "months on average" in note)
-    assert "within 12 months" in note

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from multimed_hf.simulation import Simulation
-from multimed_hf.simulation.images import MARK, add_look, box_of, is_marked, png, texture, to_bytes
+from multimed_hf.simulation.images import MARK, add_look, blurred, box_of, is_marked, png, texture, to_bytes
 from multimed_hf.simulation.patient import draw_patient, random_of
 
 
@@ -32,18 +33,37 @@ def test_texture_may_be_finer_along_one_axis():
     assert np.abs(np.diff(noise, axis=0)).mean() < 0.5 * np.abs(np.diff(noise, axis=1)).mean() < 0.5
 
 
+@pytest.mark.parametrize("sigma", [0.3, 0.8, 2.0])
+@pytest.mark.parametrize("shape", [(40, 30), (9, 50)])
+def test_a_blur_is_gaussian(sigma, shape):
+    plane = random_of(0, "plane").random(shape, dtype=np.float32)
+    result = blurred(plane, sigma)
+    assert result.dtype == np.float32 and np.allclose(result, gaussian_filter(plane, sigma), atol=5e-4)
+
+
+def test_a_png_of_grain_is_as_small_as_one_of_pillow():
+    grain = to_bytes(0.5 + 0.05 * random_of(0, "grain").standard_normal((96, 96, 3)))
+    stream = io.BytesIO()
+    Image.fromarray(grain).save(stream, "PNG", compress_level=1)
+    assert len(png(grain)["bytes"]) < 1.05 * len(stream.getvalue())
+
+
 def test_png_is_marked_and_whole():
     image = (np.arange(600).reshape(20, 30) % 256).astype(np.uint8)
     column = png(image)
     assert column["path"] is None and is_marked(column["bytes"])
     read = Image.open(io.BytesIO(column["bytes"]))
-    assert read.text["Comment"] == MARK and np.array_equal(np.asarray(read), image)
+    assert read.info["Comment"] == MARK and np.array_equal(np.asarray(read), image)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(png(image > 100)["bytes"]))), (image > 100) * 255)
+    colour = np.moveaxis(np.stack([image, image // 2, 255 - image]), 0, 2)  # in another order of memory
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(png(colour)["bytes"]))), colour)
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "PNG")
     assert not is_marked(stream.getvalue())
     with pytest.raises(ValueError, match="Expected an image of uint8 or bool, got float64"):
         png(image / 255)
+    with pytest.raises(ValueError, match="or \\(rows, columns, 3\\), got \\(20, 30, 4\\)"):
+        png(np.stack([image] * 4, 2))
 
 
 def test_looks_differ_between_sites_and_within():
@@ -55,6 +75,9 @@ def test_looks_differ_between_sites_and_within():
     assert 0.03 < means.std() < 0.2
     again = add_look(image, patients[3], patients[3].random("look"), 0.05)
     assert np.array_equal(again, taken[3])
+    soft = add_look(image, patients[3], patients[3].random("look"), 0.0, 2.0)
+    sharp = add_look(image, patients[3], patients[3].random("look"), 0.0)
+    assert np.abs(np.diff(soft)).mean() < 0.98 * np.abs(np.diff(sharp)).mean()
     colour = add_look(np.stack([image] * 3, 2), patients[0], patients[0].random("look"), 0.05)
     assert colour.shape == (96, 96, 3)
 

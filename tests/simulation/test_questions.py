@@ -9,18 +9,8 @@ import pytest
 
 from multimed_hf.simulation import Simulation
 from multimed_hf.simulation.patient import random_of
-from multimed_hf.simulation.questions import (
-    _KINDS,
-    MODALITIES,
-    PARTS,
-    YES_NO,
-    Generator,
-    Question,
-    Scene,
-    Thing,
-    ask,
-    scene_of,
-)
+from multimed_hf.simulation.questions import _KINDS, YES_NO, Generator, Question, ask
+from multimed_hf.simulation.scenes import MODALITIES, PARTS, Scene, Thing, scene_of
 
 NODULE = Thing("a nodule", size=22.0, count=1, place=(0.3, 0.8), side="left")
 CHEST = Scene({}, "xray", "chest", (NODULE,), {"an effusion": 0.2, "a mass": 0.1}, {"nodules": 1}, 0.6)
@@ -53,7 +43,9 @@ def test_every_kind_is_asked_closed_and_open():
     ],
 )
 def test_answers_follow_from_the_scene(kind, closed, answers):
-    questions = [_KINDS[kind](CHEST, closed, random_of(1, number)) for number in range(40)]
+    made = [_KINDS[kind](CHEST, closed, random_of(1, number)) for number in range(40)]
+    questions = [question for question in made if question]
+    assert len(questions) == 40
     assert {question.answer for question in questions} == answers
     assert all(bool(question.choices) == closed for question in questions)
 
@@ -99,21 +91,6 @@ def test_rows_hold_image_question_and_answer():
     # Two questions an image.
     first, second, third = (rows[index][next(n for n in MODALITIES if n in rows[index])] for index in (0, 1, 2))
     assert first == second != third
-
-
-def test_presence_is_read_off_the_latent():
-    generator = Generator(Simulation(prevalence="balanced"))
-    kinds = Counter()
-    for number in range(1, 60, 3):
-        patient = generator.patient(number)
-        scene = scene_of(patient, 0, 96)
-        names = {thing.name.removeprefix("a ") for thing in scene.present}
-        assert names <= {patient.condition}
-        assert not names & {name.removeprefix("a ") for name in scene.absent}
-        kinds[patient.condition] += 1
-        for thing in scene.present:
-            assert thing.place and thing.size > 5
-    assert len(kinds) == 5
 
 
 def test_noise_changes_closed_answers():

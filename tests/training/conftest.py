@@ -9,9 +9,12 @@ from typing import Any
 import datasets
 import pytest
 
-from data_fakes import openi_reports, pubmedqa, sortseq_lac
 from multimed_hf.data.schema import RowCompleter, features_of
 from multimed_hf.training.train import Settings
+
+from ..data.openi_reports import fake as openi_reports
+from ..data.pubmedqa import fake as pubmedqa
+from ..data.sortseq_lac import fake as sortseq_lac
 
 
 @pytest.fixture(scope="session")

@@ -232,15 +232,16 @@ def test_an_interrupted_lora_run_goes_on(built, tiny, trained, tmp_path, monkeyp
 
 
 def test_genes_that_the_start_does_not_know_are_left_out_with_a_warning(tiny, tmp_path, monkeypatch):
-    from data_fakes import tiny as scripts
     from multimed_hf.data.build import build
+
+    from ..data import tiny as scripts
 
     scripts.install(monkeypatch)
     build(["scrna"], out=tmp_path / "old")
     start = fit(tmp_path / "old", output_dir=tmp_path / "start", settings=tiny, progress=False).checkpoint
     monkeypatch.setattr(scripts.Cells, "symbols", ("NEW", "ACTB", "MS4A1"))
     build(["scrna"], out=tmp_path / "new")
-    with pytest.warns(UserWarning, match=r"1 of 3 genes of scrna are unknown to the start checkpoint \(NEW\)"):
+    with pytest.warns(UserWarning, match=r"The start checkpoint does not know 1 of the 3 genes of scrna \(NEW\)"):
         report = fit(
             tmp_path / "new",
             output_dir=tmp_path / "run",
@@ -279,8 +280,9 @@ def test_what_cannot_be_trained_is_refused(built, tiny, tmp_path, options, messa
 
 
 def test_best_needs_a_validation_split(tiny, tmp_path):
-    from data_fakes import pubmedqa
     from multimed_hf.data.build import build
+
+    from ..data.pubmedqa import fake as pubmedqa
 
     with pytest.warns(UserWarning, match="no rows for validation"):
         build(["text"], ["pubmedqa"], {"pubmedqa": pubmedqa.write(tmp_path)}, rows=3, out=tmp_path / "small")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import edf
+from ..edf import fake as edf
 
 # As the headers have them: mixed case, dots up to a width of four.
 LABELS = """

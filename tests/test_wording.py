@@ -1,0 +1,8 @@
+import pytest
+
+from multimed_hf.wording import counted
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (1200, "1,200 rows")])
+def test_one_is_singular_and_all_else_plural(count, expected):
+    assert counted(count, "row") == expected
