@@ -24,9 +24,9 @@ from torch import nn
 
 from multimed_hf.metrics import auroc
 from multimed_hf.simulation import Simulation, generator_of
-from multimed_hf.simulation.lesions import BRAIN_CONDITIONS
+from multimed_hf.simulation.body.lesions import BRAIN_CONDITIONS
+from multimed_hf.simulation.chest.xray import CHEST
 from multimed_hf.simulation.patient import Patient
-from multimed_hf.simulation.xray import CHEST
 
 SIDE = 96  # pixels of an image that the network sees, where not more is needed
 COARSE = 48  # pixels of an image for the linear probe, which has too many weights otherwise

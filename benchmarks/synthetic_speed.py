@@ -39,8 +39,8 @@ def rows(subset: str, modality: str) -> Callable[[], Iterator[float]]:
 
 
 def chests() -> Iterator[float]:
-    from multimed_hf.simulation.chest import draw_chest
-    from multimed_hf.simulation.findings import draw_findings
+    from multimed_hf.simulation.chest.chest import draw_chest
+    from multimed_hf.simulation.chest.findings import draw_findings
     from multimed_hf.simulation.images import png, to_bytes
 
     generator = generator_of("xray", Simulation())
@@ -51,7 +51,7 @@ def chests() -> Iterator[float]:
 
 
 def windows() -> Iterator[float]:
-    from multimed_hf.simulation.eeg import MONTAGE, simulate_window
+    from multimed_hf.simulation.eeg.eeg import MONTAGE, simulate_window
 
     generator = generator_of("eeg", Simulation())
     for index in itertools.count():

@@ -107,19 +107,19 @@ class SubsetGenerator(ABC):
 
 
 _MODULES = {
-    "oct": "oct",
-    "xray": "xray",
-    "bone_age": "hand",
-    "fundus": "fundus",
-    "ct": "ct",
-    "mri": "mri",
-    "pathology": "pathology",
-    "eeg": "eeg",
-    "genomics": "genomics",
-    "scrna": "scrna",
-    "protein": "protein",
-    "text": "reports",
-    "vqa": "questions",
+    "oct": "eye.oct",
+    "xray": "chest.xray",
+    "bone_age": "hand.hand",
+    "fundus": "eye.fundus",
+    "ct": "body.ct",
+    "mri": "body.mri",
+    "pathology": "pathology.pathology",
+    "eeg": "eeg.eeg",
+    "genomics": "cell.genomics",
+    "scrna": "cell.scrna",
+    "protein": "protein.protein",
+    "text": "language.reports",
+    "vqa": "language.questions",
 }
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from multimed_hf.data.splits import assign
 from multimed_hf.resources import load_script
 from multimed_hf.simulation import Simulation
-from multimed_hf.simulation.eeg import CHANNELS, LABELS, Generator, simulate_window
+from multimed_hf.simulation.eeg.eeg import CHANNELS, LABELS, Generator, simulate_window
 
 from ..data.edf import fake as fake_edf
 from ..data.uci_eye_state import fake as uci_eye_state

@@ -1,0 +1,1 @@
+"""Phantoms of the body, the lesions in them, and CT, MR and radiographs of both."""

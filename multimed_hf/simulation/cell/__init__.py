@@ -1,0 +1,1 @@
+"""Cells: regulation, counts, chromatin, surface proteins, and promoters."""

@@ -1,0 +1,1 @@
+"""The chest: findings and the radiographs that show them."""

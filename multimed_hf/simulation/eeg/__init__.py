@@ -1,0 +1,1 @@
+"""EEG of subjects who imagine movements."""

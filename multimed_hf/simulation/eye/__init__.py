@@ -1,0 +1,1 @@
+"""The eye: B-scans of the retina and photographs of the fundus."""

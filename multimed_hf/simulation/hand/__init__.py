@@ -1,0 +1,1 @@
+"""The hand of a child and the maturity of its bones."""

@@ -1,0 +1,1 @@
+"""Reports, and questions about images."""

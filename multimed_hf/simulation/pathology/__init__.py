@@ -1,0 +1,1 @@
+"""Stained tissue of the breast."""

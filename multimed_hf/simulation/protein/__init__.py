@@ -1,0 +1,1 @@
+"""Protein chains and the folds that their sequences imply."""
