@@ -58,7 +58,12 @@ COMPARISONS: dict[str, Comparison] = {
         "cell_type_classification/pbmc68k",
         ("accuracy", "macro_f1"),
         "cell",
-        {"epochs": 120, "learning_rate": 1e-3, "weight_decay": 1.0, "config": {"input_dropout": 0.5}},
+        {
+            "epochs": 120,
+            "learning_rate": 1e-3,
+            "weight_decay": 1.0,
+            "config": {"input_dropout": 0.5, "hidden_dropout": 0.4},
+        },
         folds=5,
         repeats=3,
     ),

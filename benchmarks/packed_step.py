@@ -94,7 +94,7 @@ def epoch(model: MultiMedForMultitask, batches: Sequence[dict[str, Any]]) -> flo
 def lengths_of(model: MultiMedForMultitask, batches: Sequence[dict[str, Any]]) -> list[torch.Tensor]:
     """Tokens per sample of each batch."""
     lengths: list[torch.Tensor] = []
-    hook = model.multimed.pooler.register_forward_hook(lambda _, inputs, __: lengths.append(inputs[1].lengths))
+    hook = model.multimed.pooler.register_forward_hook(lambda _, inputs, __: lengths.append(inputs[-1].lengths))
     with torch.inference_mode():
         for batch in batches:
             model.multimed(batch["sample_ids"], batch["inputs"])

@@ -1,6 +1,6 @@
 """How fast synthetic rows are made, on one core.
 
-    python benchmarks/synthetic_speed.py [--seconds 5] [NAME ...]
+    python benchmarks/synthetic_speed.py [--seconds 10] [NAME ...]
 
 Prints rows per second of each kind against the goal. Images are 224 x 224 pixels, PNG included; windows of EEG have 64 channels
 and 640 samples; cells have 2,000 genes; chains have about 200 residues, their rate scaled to that length.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import statistics
 import time
 from collections.abc import Callable, Iterator
 
@@ -86,22 +87,27 @@ KINDS: dict[str, tuple[str, Callable[[], Iterator[float]]]] = {
 }
 
 
-def rate(make: Callable[[], Iterator[float]], seconds: float) -> tuple[float, int]:
-    """Work per second, and rows made; the first rows, which fill caches, are not counted."""
+def rate(make: Callable[[], Iterator[float]], seconds: float) -> tuple[float, float]:
+    """Work per second of processor time in five slices: the best, which other work on the machine disturbed least, and the
+    median. The first rows, which fill caches, are not counted.
+    """
     source = make()
     for _ in range(3):
         next(source)
-    begin, work, made = time.process_time(), 0.0, 0
-    while time.process_time() - begin < seconds:
-        work, made = work + next(source), made + 1
-    return work / (time.process_time() - begin), made
+    rates = []
+    for _ in range(5):
+        begin, work = time.process_time(), 0.0
+        while time.process_time() - begin < seconds / 5:
+            work += next(source)
+        rates.append(work / (time.process_time() - begin))
+    return max(rates), statistics.median(rates)
 
 
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, default=10.0)
     options = parser.parse_args()
     unknown = set(options.names) - set(KINDS)
     if unknown:
@@ -109,8 +115,8 @@ def main() -> None:
     print(f"numpy {np.__version__}, one core, processor time")
     for name in options.names or KINDS:
         kind, make = KINDS[name]
-        speed, made = rate(make, options.seconds)
-        print(f"{name:24s} {speed:9.1f} /s   goal {GOALS[kind]:6.0f} /s   ({made} rows)")
+        best, usual = rate(make, options.seconds)
+        print(f"{name:24s} {best:9.1f} /s   goal {GOALS[kind]:6.0f} /s   (median of slices {usual:.1f})")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from .simulation.settings import Simulation
 from .sources import sources_of
 from .subsets import SUBSETS
 from .training.settings import Settings
+from .wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,8 +30,8 @@ ROWS: Mapping[str, int] = {"genomics": 6000}
 `genomics` has as many as this.
 """
 
-SETTINGS = Settings(epochs=4.0, mixture=0.3)
-"""How a quickstart trains: some seven minutes on two cores. Small sources come more often than they would otherwise, so
+SETTINGS = Settings(epochs=3.0, mixture=0.3)
+"""How a quickstart trains: five to ten minutes on two cores. Small sources come more often than they would otherwise, so
 that what is to be learnt by heart, a handful of protein chains, is seen often enough."""
 
 _SEED = 0
@@ -166,7 +167,7 @@ def train(console: Console, data: Path, subsets: Sequence[str], out: Path, setti
     if record and not same:
         _say(console, f"{out} holds a run on other data or with other settings: starting over")
     report = fit(data, subsets, out, seed=_SEED, settings=settings, resume=same or not record)
-    _say(console, f"{report.steps:,} steps in {report.seconds:.0f} s: {', '.join(report.heads)}")
+    _say(console, f"{counted(report.steps, 'step')} in {report.seconds:.0f} s: {', '.join(report.heads)}")
     return report.checkpoint
 
 

@@ -107,16 +107,21 @@ class MultiMedLayer(GradientCheckpointingLayer):
 
 
 class MultiMedPooler(nn.Module):
-    """One vector per sample: the mean of its tokens, for what is spread out, beside their maximum, for a single cue."""
+    """One vector per sample: mean and maximum of what the backbone made of its tokens, and a shortcut around the backbone.
+
+    The shortcut is the mean of the tokens as the encoders gave them, so that a head holds the linear model of its inputs and
+    the backbone adds to it (wide and deep learning, Cheng et al., DLRS 2016): what is linear is learnt from few samples.
+    """
 
     def __init__(self, config: MultiMedConfig):
         super().__init__()
         self.mix = nn.Linear(2 * config.hidden_size, config.hidden_size)
+        self.shortcut = nn.Linear(config.hidden_size, config.hidden_size, bias=False)
 
-    def forward(self, hidden_states: torch.Tensor, packing: Packing):
-        """`hidden_states` `(tokens, hidden)` in packed order; gives `(samples, hidden)`."""
-        mean = packing.mean(hidden_states).to(hidden_states.dtype)
-        return self.mix(torch.cat([mean, packing.max(hidden_states)], dim=-1))
+    def forward(self, hidden_states: torch.Tensor, embedded: torch.Tensor, packing: Packing):
+        """`hidden_states` and `embedded` `(tokens, hidden)` in packed order; gives `(samples, hidden)`."""
+        mean, first = (packing.mean(tokens).to(hidden_states.dtype) for tokens in (hidden_states, embedded))
+        return self.mix(torch.cat([mean, packing.max(hidden_states)], dim=-1)) + self.shortcut(first)
 
 
 class MultiMedPreTrainedModel(PreTrainedModel):
@@ -141,6 +146,9 @@ class MultiMedPreTrainedModel(PreTrainedModel):
                 init.zeros_(module.weight[module.padding_idx])
         if isinstance(module, MultiMedCellEncoder):
             init.normal_(module.bias, std=self.config.initializer_range)
+        if isinstance(module, MultiMedPooler):
+            # Heads start as linear models of what the encoders give.
+            init.eye_(module.shortcut.weight)
         if isinstance(module, MultiMedModel):
             init.normal_(module.summary, std=self.config.initializer_range)
             init.normal_(module.modality, std=self.config.initializer_range)
@@ -228,14 +236,15 @@ class MultiMedModel(MultiMedPreTrainedModel):
         packing = Packing.of(num_samples, segments)
         if packing.blocks and packing.blocks[0][1] == 1:
             raise ValueError("Expected at least one modality for every sample, got a sample without any.")
-        hidden_states = self.dropout(packing.pack(torch.cat([part.to(tokens[-1].dtype) for part in tokens])))
+        embedded = packing.pack(torch.cat([part.to(tokens[-1].dtype) for part in tokens]))
+        hidden_states = self.dropout(embedded)
         for layer in self.layers:
             hidden_states = layer(hidden_states, packing)
         hidden_states = self.norm(hidden_states)
         sizes = [int(lengths.sum()) for _, lengths in segments]
         places = torch.split(packing.index, sizes)[1:]
         return MultiMedModelOutput(
-            pooler_output=self.pooler(hidden_states, packing),
+            pooler_output=self.pooler(hidden_states, embedded, packing),
             last_hidden_state=hidden_states,
             packing=packing,
             token_index=dict(zip(kinds, places, strict=True)),
