@@ -30,8 +30,8 @@ ROWS: Mapping[str, int] = {"genomics": 6000}
 `genomics` has as many as this.
 """
 
-SETTINGS = Settings(epochs=3.0, mixture=0.3)
-"""How a quickstart trains: five to ten minutes on two cores. Small sources come more often than they would otherwise, so
+SETTINGS = Settings(epochs=2.0, mixture=0.3)
+"""How a quickstart trains: four to eight minutes on two cores. Small sources come more often than they would otherwise, so
 that what is to be learnt by heart, a handful of protein chains, is seen often enough."""
 
 _SEED = 0
