@@ -97,18 +97,25 @@ def draw_volume(
 
     random = patient.random("ct volume", member)
     extent = _EXTENTS[patient.organ] * random.uniform(0.95, 1.1)
-    thickness = 5.0
     rotation = pose_of(patient, "ct", member)
-    x, y, z = rotation @ body.centre
-    middle = (0.15 * x, 0.15 * y, z + random.uniform(-3, 3) * thickness)
-    grid = Grid.around(middle, (extent, extent, thickness * counts[0]), counts[::-1])
+    grid, spacing = volume_grid(body, rotation, random, extent, counts)
     values, _ = _densities(patient, body, rotation, grid)
     # Thick slices and large pixels average much of the noise of a slice away.
     low, high = _NOISE[patient.organ]
     values = gaussian_filter(values, 0.5)
     values += 0.6 * patient.simulation.harder(low, high) * random.standard_normal(values.shape, dtype=np.float32)
-    spacing = [thickness, extent / counts[1], extent / counts[2]]
     return np.round(values).clip(-1024, 3071).astype(np.int16), spacing
+
+
+def volume_grid(
+    body: Body, rotation: np.ndarray, random: np.random.Generator, extent: float, counts: tuple[int, int, int]
+) -> tuple[Grid, list[float]]:
+    """Voxels of slices of 5 mm around the lesion, `counts` (slice, row, column) over `extent` mm, and their spacing in mm."""
+    thickness = 5.0
+    x, y, z = rotation @ body.centre
+    middle = (0.15 * x, 0.15 * y, z + random.uniform(-3, 3) * thickness)
+    grid = Grid.around(middle, (extent, extent, thickness * counts[0]), counts[::-1])
+    return grid, [thickness, extent / counts[1], extent / counts[2]]
 
 
 def slice_centre(

@@ -16,7 +16,7 @@ from ..generator import SubsetGenerator
 from ..images import add_look
 from ..patient import Patient, draw_patient
 from .anatomy import ORGANS
-from .ct import slice_centre
+from .ct import slice_centre, volume_grid
 from .lesions import (
     BRAIN_CONDITIONS,
     CONDITIONS,
@@ -116,14 +116,10 @@ def draw_volume(
     """A volume around the lesion: arbitrary units, int16 `counts` (slice from the feet up, row, column); spacing in mm."""
     random = patient.random("mr volume", member)
     extent = _EXTENTS[patient.organ] * random.uniform(0.95, 1.1)
-    thickness = 5.0
     rotation = pose_of(patient, "mr", member)
-    x, y, z = rotation @ body.centre
-    middle = (0.15 * x, 0.15 * y, z + random.uniform(-3, 3) * thickness)
-    grid = Grid.around(middle, (extent, extent, thickness * counts[0]), counts[::-1])
+    grid, spacing = volume_grid(body, rotation, random, extent, counts)
     values, _ = _signals(patient, body, rotation, grid, weighting)
     values = _receive(values, random, 0.7 * patient.simulation.harder(0.012, 0.045))
-    spacing = [thickness, extent / counts[1], extent / counts[2]]
     return np.round(values * random.uniform(900, 1500)).clip(0, 32767).astype(np.int16), spacing
 
 
