@@ -155,8 +155,8 @@ def test_only_matrices_decay_and_gradients_are_clipped(built, tiny, tmp_path, tr
 
 
 def test_best_keeps_the_epoch_with_the_lowest_validation_loss(built, tiny, tmp_path, trainers):
-    # So large a learning rate that the loss rises in the end.
-    settings = replace(tiny, max_steps=-1, epochs=4, learning_rate=0.3, select="best")
+    # The learning rate rises to the end, where it is so large that the loss rises too.
+    settings = replace(tiny, max_steps=-1, epochs=4, learning_rate=1.0, warmup=0.99, select="best")
     report = fit(built, ["genomics"], tmp_path, settings=settings, progress=False)
     losses = [entry["eval_loss"] for entry in trainers[0].state.log_history if "eval_loss" in entry]
     assert len(losses) == 5 and losses[3] > min(losses)
