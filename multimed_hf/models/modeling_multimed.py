@@ -146,9 +146,6 @@ class MultiMedPreTrainedModel(PreTrainedModel):
                 init.zeros_(module.weight[module.padding_idx])
         if isinstance(module, MultiMedCellEncoder):
             init.normal_(module.bias, std=self.config.initializer_range)
-        if isinstance(module, MultiMedPooler):
-            # Heads start as linear models of what the encoders give.
-            init.eye_(module.shortcut.weight)
         if isinstance(module, MultiMedModel):
             init.normal_(module.summary, std=self.config.initializer_range)
             init.normal_(module.modality, std=self.config.initializer_range)

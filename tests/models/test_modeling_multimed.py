@@ -188,3 +188,19 @@ def test_base_model_stands_alone(tester):
     output = model(**tester.batch(tester.samples(["eeg"])))
     assert output.pooler_output.shape == (4, model.config.hidden_size)
     assert model(**tester.batch(tester.samples(["eeg"])), return_dict=False)[0].equal(output.pooler_output)
+
+
+def test_a_head_holds_the_linear_model_of_the_encoders_tokens(tester):
+    """Without the backbone's part, the vector of a cell is affine in the values of its genes."""
+    model = tester.model().multimed.eval()
+    torch.nn.init.zeros_(model.pooler.mix.weight)
+    genes, lengths = torch.tensor([0, 1, 2]), torch.tensor([3])
+
+    def vector(values):
+        cell = {"gene_ids": genes, "values": values, "lengths": lengths, "samples": torch.tensor([0])}
+        with torch.no_grad():
+            return model(torch.tensor([0]), {"scrna": cell}).pooler_output
+
+    one, other = torch.tensor([1.0, 0.5, 2.0]), torch.tensor([0.2, 3.0, 1.0])
+    torch.testing.assert_close(vector((one + other) / 2), (vector(one) + vector(other)) / 2)
+    assert not torch.allclose(vector(one), vector(other))
