@@ -52,7 +52,8 @@ def chests() -> Iterator[float]:
 
 
 def windows() -> Iterator[float]:
-    from multimed_hf.simulation.eeg.eeg import MONTAGE, simulate_window
+    from multimed_hf.simulation.eeg.eeg import simulate_window
+    from multimed_hf.simulation.eeg.head import MONTAGE
 
     generator = generator_of("eeg", Simulation())
     for index in itertools.count():

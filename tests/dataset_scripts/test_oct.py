@@ -159,7 +159,6 @@ class TestKermany:
             Reader(tmp_path).index()
 
     def test_real_and_simulated_rows_stand_in_one_table(self, tmp_path: Path, build) -> None:
-        pytest.importorskip("multimed_hf.simulation.eye.oct")
         fake.write(tmp_path, patients=2)
         sources = ("kermany_oct2017", "synthetic")
         builder, rows = build("oct", sources=sources, data_dirs={sources[0]: str(tmp_path)}, rows=6)

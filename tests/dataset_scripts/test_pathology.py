@@ -147,7 +147,6 @@ class TestBreakHis:
             Reader(tmp_path / "half").index()
 
     def test_real_and_simulated_rows_stand_in_one_table(self, tmp_path: Path, build) -> None:
-        pytest.importorskip("multimed_hf.simulation.pathology.pathology")
         fake.write(tmp_path, FEW)
         sources = ("breakhis", "synthetic")
         builder, rows = build("pathology", sources=sources, data_dirs={sources[0]: str(tmp_path)}, rows=6)

@@ -241,7 +241,6 @@ class TestNih:
             Reader(folder).index()
 
     def test_real_and_simulated_rows_stand_in_one_table(self, tmp_path: Path, build) -> None:
-        pytest.importorskip("multimed_hf.simulation.chest.xray")
         fake.write(tmp_path, fake.lines(8))
         sources = ("nih_chestxray14", "synthetic")
         builder, rows = build("xray", sources=sources, data_dirs={sources[0]: str(tmp_path)}, rows=6)

@@ -19,8 +19,7 @@ import numpy as np
 from ..generator import SubsetGenerator
 from ..patient import Patient
 from .artefacts import artefacts_of, recording_of
-from .head import MONTAGE as MONTAGE
-from .head import POSITIONS, ROW_OF
+from .head import MONTAGE, POSITIONS, ROW_OF
 from .noise import SAMPLING_RATE, even_noise
 from .rhythms import LABELS, background, imagine, lapses, rhythms
 from .subject import subject_of
