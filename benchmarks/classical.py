@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-RESAMPLES = 2000
+RESAMPLES = 10_000
 MARGIN = 0.02
 
 
@@ -59,10 +59,10 @@ COMPARISONS: dict[str, Comparison] = {
         ("accuracy", "macro_f1"),
         "cell",
         {
-            "epochs": 120,
+            "epochs": 60,
             "learning_rate": 1e-3,
             "weight_decay": 1.0,
-            "config": {"input_dropout": 0.5, "hidden_dropout": 0.4},
+            "config": {"input_dropout": 0.5, "hidden_dropout": 0.4, "drop_path_rate": 0.5},
         },
         folds=5,
         repeats=3,
@@ -221,7 +221,8 @@ def run_split(data: str, name: str, number: int, out: str) -> None:
 def compare(name: str, out: Path) -> list[dict[str, Any]]:
     """Scores of both sides over all splits of a source, and the interval of their difference."""
     comparison = COMPARISONS[name]
-    runs = [json.loads(path.read_text()) for path in sorted(out.glob(f"{name}-*.json"))]
+    numbers = range(comparison.repeats * (comparison.folds or 1))
+    runs = [json.loads((out / f"{name}-{number}.json").read_text()) for number in numbers]
     references = [np.asarray(run["references"]) for run in runs]
     sides = {side: [np.asarray(run[side]) for run in runs] for side in ("model", "classical")}
     names = sorted({group for run in runs for group in run["groups"]})

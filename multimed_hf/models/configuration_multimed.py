@@ -27,6 +27,8 @@ class MultiMedConfig(PreTrainedConfig):
         input_dropout (`float`): share of text tokens, residues, nucleotides windows, genes and EEG patches that are hidden
             from the model in training.
         head_dropout (`float`): dropout on the pooled sample before the heads.
+        drop_path_rate (`float`): share of samples in training whose heads see what the encoders gave without what the
+            backbone adds.
         layer_norm_eps (`float`): epsilon of the layer norms.
         initializer_range (`float`): standard deviation of the initial weights.
         vocab_size (`int`): entries of the tokenizer of texts.
@@ -54,6 +56,7 @@ class MultiMedConfig(PreTrainedConfig):
     attention_dropout: float = 0.0
     input_dropout: float = 0.1
     head_dropout: float = 0.1
+    drop_path_rate: float = 0.1
     layer_norm_eps: float = 1e-5
     initializer_range: float = 0.02
     vocab_size: int = 8192

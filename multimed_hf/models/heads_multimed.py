@@ -93,6 +93,10 @@ class MultiMedRegressionHead(nn.Module):
         return error.square().sum(1) / known.sum(1).clamp(min=1)
 
 
+class MultiMedUnitLinear(nn.Linear):
+    """A linear layer whose initial weights keep the variance of its inputs: their standard deviation is `in_features**-0.5`."""
+
+
 class MultiMedStructureHead(nn.Module):
     """Backbones of chains. Logits `(residues, 3, 3)`, N, C-alpha and C in angstrom, all chains end to end; labels
     `{"backbone": (residues, 3, 3), "resolved": (residues,)}` in the same order.
@@ -100,8 +104,9 @@ class MultiMedStructureHead(nn.Module):
 
     def __init__(self, config, task):
         super().__init__()
-        self.mix = nn.Linear(config.hidden_size, config.hidden_size)
-        self.out = nn.Linear(config.hidden_size, 6)
+        # Orientations are normalised: from outputs near zero they would be all noise and their gradients immense.
+        self.mix = MultiMedUnitLinear(config.hidden_size, config.hidden_size)
+        self.out = MultiMedUnitLinear(config.hidden_size, 6)
 
     def forward(self, residues, lengths):
         """`residues` `(residues, hidden)`, `lengths` `(chains,)`."""

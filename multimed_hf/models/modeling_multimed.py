@@ -14,7 +14,7 @@ from transformers.utils.generic import can_return_tuple
 
 from .configuration_multimed import MultiMedConfig
 from .encoders_multimed import MultiMedCellEncoder, build_encoder
-from .heads_multimed import MultiMedRegressionHead, MultiMedStructureHead
+from .heads_multimed import MultiMedRegressionHead, MultiMedUnitLinear
 from .packing_multimed import Packing
 
 
@@ -107,21 +107,24 @@ class MultiMedLayer(GradientCheckpointingLayer):
 
 
 class MultiMedPooler(nn.Module):
-    """One vector per sample: mean and maximum of what the backbone made of its tokens, and a shortcut around the backbone.
+    """One vector per sample: the mean of its tokens as the encoders gave them, and what the backbone adds to it.
 
-    The shortcut is the mean of the tokens as the encoders gave them, so that a head holds the linear model of its inputs and
-    the backbone adds to it (wide and deep learning, Cheng et al., DLRS 2016): what is linear is learnt from few samples.
+    A head so holds the linear model of its inputs, and what is linear is learnt from few samples (wide and deep learning,
+    Cheng et al., DLRS 2016). In training, some samples go without what the backbone adds (stochastic depth, Huang et al.,
+    ECCV 2016), so that it improves on the linear model and does not replace it.
     """
 
     def __init__(self, config: MultiMedConfig):
         super().__init__()
+        self.drop_path_rate = config.drop_path_rate
         self.mix = nn.Linear(2 * config.hidden_size, config.hidden_size)
-        self.shortcut = nn.Linear(config.hidden_size, config.hidden_size, bias=False)
 
     def forward(self, hidden_states: torch.Tensor, embedded: torch.Tensor, packing: Packing):
         """`hidden_states` and `embedded` `(tokens, hidden)` in packed order; gives `(samples, hidden)`."""
         mean, first = (packing.mean(tokens).to(hidden_states.dtype) for tokens in (hidden_states, embedded))
-        return self.mix(torch.cat([mean, packing.max(hidden_states)], dim=-1)) + self.shortcut(first)
+        added = self.mix(torch.cat([mean, packing.max(hidden_states)], dim=-1))
+        kept = nn.functional.dropout(torch.ones_like(added[:, :1]), self.drop_path_rate, self.training)
+        return first + added * kept
 
 
 class MultiMedPreTrainedModel(PreTrainedModel):
@@ -149,10 +152,9 @@ class MultiMedPreTrainedModel(PreTrainedModel):
         if isinstance(module, MultiMedModel):
             init.normal_(module.summary, std=self.config.initializer_range)
             init.normal_(module.modality, std=self.config.initializer_range)
-        if isinstance(module, MultiMedStructureHead):
-            # Orientations are normalised: from weights near zero they would be all noise and their gradients immense.
-            for linear in (module.mix, module.out):
-                init.normal_(linear.weight, std=linear.in_features**-0.5)
+        # Custom code is only asked about modules that hold weights themselves, hence the linear layer and not its head.
+        if isinstance(module, MultiMedUnitLinear):
+            init.normal_(module.weight, std=module.in_features**-0.5)
         if isinstance(module, MultiMedRegressionHead):
             # A head that a checkpoint lacks is built without memory: its buffers need values as its weights do.
             init.zeros_(module.mean)

@@ -42,6 +42,7 @@ class ModelTester:
             "hidden_dropout": 0.0,
             "input_dropout": 0.0,
             "head_dropout": 0.0,
+            "drop_path_rate": 0.0,
             # Wide enough that what is wrongly mixed in shows in the outputs.
             "initializer_range": 0.15,
             "vocab_size": len(self.tokenizer),

@@ -141,8 +141,8 @@ def test_forward_in_bfloat16(case, tmp_path):
 
 
 def test_dropout_is_the_only_randomness(case):
-    drop = {"hidden_dropout": 0.2, "input_dropout": 0.2, "head_dropout": 0.2, "attention_dropout": 0.2}
-    config = type(case.config)(**{**case.config.to_dict(), **drop})
+    rates = ("hidden_dropout", "input_dropout", "head_dropout", "attention_dropout", "drop_path_rate")
+    config = type(case.config)(**{**case.config.to_dict(), **dict.fromkeys(rates, 0.2)})
     model, same = case.make(config).train(), case.make(config).train()
     assert_equal_states(model, same)
     losses = []

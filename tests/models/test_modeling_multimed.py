@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multimed_hf.models import MultiMedModel
+from multimed_hf.models import MultiMedForMultitask, MultiMedModel
 from multimed_hf.models.configuration_multimed import MODALITIES
 
 SUBSETS = [list(subset) for size in range(1, 6) for subset in combinations(MODALITIES, size)]
@@ -204,3 +204,30 @@ def test_a_head_holds_the_linear_model_of_the_encoders_tokens(tester):
     one, other = torch.tensor([1.0, 0.5, 2.0]), torch.tensor([0.2, 3.0, 1.0])
     torch.testing.assert_close(vector((one + other) / 2), (vector(one) + vector(other)) / 2)
     assert not torch.allclose(vector(one), vector(other))
+
+
+@torch.no_grad()
+def test_in_training_some_samples_go_without_what_the_backbone_adds(tester):
+    """Each vector is the encoders' mean alone, or that and twice what the backbone adds at half a chance."""
+    batch = tester.batch(tester.samples(["scrna"]) * 16)
+    model = tester.model(tester.config(["scrna"], drop_path_rate=0.5)).multimed
+    inputs = batch["sample_ids"], batch["inputs"]
+    whole = model(*inputs).pooler_output
+    torch.manual_seed(0)
+    seen = model.train()(*inputs).pooler_output
+    torch.nn.init.zeros_(model.pooler.mix.weight)
+    torch.nn.init.zeros_(model.pooler.mix.bias)
+    mean = model(*inputs).pooler_output
+    without, doubled = (torch.isclose(seen, other, atol=1e-5).all(1) for other in (mean, 2 * whole - mean))
+    assert (without ^ doubled).all() and 16 < without.sum() < 48
+
+
+def test_initial_weights_of_structure_heads_keep_the_variance(tester, tmp_path):
+    """Fresh, and missing from a checkpoint."""
+    config = tester.config(["protein"], hidden_size=256, initializer_range=0.02)
+    MultiMedModel(config).save_pretrained(tmp_path)
+    for model in (MultiMedForMultitask(config), MultiMedForMultitask.from_pretrained(tmp_path)):
+        (head,) = (head for head in model.heads.tasks.values() if hasattr(head, "mix"))
+        for linear in (head.mix, head.out):
+            assert 0.9 < linear.weight.std() * linear.in_features**0.5 < 1.1
+            assert not linear.bias.any()
