@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-RESAMPLES = 10_000
+RESAMPLES = 4000
 MARGIN = 0.02
 
 
