@@ -22,10 +22,7 @@ def develop(chest: Thorax, patient: Patient) -> np.ndarray:
     """From attenuation to grey: scatter, range compression, exposure, tone curve, markers, wires, collimation, grain."""
     shot = chest.shot
     _hang_wires(chest, shot)
-    # Sparse products, whose last bits do not depend on the number of threads.
-    smooth = splines(chest.size, max(1, chest.size // 32) * 3.5)
-    mean = smooth.multiply(1 / np.maximum(smooth.sum(0), 1e-6)).T.tocsr()
-    low = (smooth @ (smooth @ (mean @ (mean @ chest.water).T)).T).T
+    low = surroundings(chest.water)
     fine = shot.uniform(1.0, 1.3)
     image = fine * chest.water + (0.6 - fine) * low
     image += (9 / 150 * shot.standard_normal()) * chest.x + (9 / 150 * shot.standard_normal()) * (chest.y - 120)
@@ -34,6 +31,14 @@ def develop(chest: Thorax, patient: Patient) -> np.ndarray:
     _collimate(shot, image)
     noise = patient.simulation.harder(0.012, 0.055)
     return add_look(image, patient, patient.random("chest", "look", chest.member), noise)
+
+
+def surroundings(water: np.ndarray) -> np.ndarray:
+    """The image without what is finer than a tenth of its side, `(size, size)`: what range compression takes down."""
+    # Sparse products, whose last bits do not depend on the number of threads.
+    smooth = splines(len(water), max(1, len(water) // 32) * 3.5)
+    mean = smooth.multiply(1 / np.maximum(smooth.sum(0), 1e-6)).T.tocsr()
+    return smooth @ (smooth @ (mean @ (mean @ water).T)).T
 
 
 def _expose(density: np.ndarray, mean: float, deviation: float) -> np.ndarray:
