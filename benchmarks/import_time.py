@@ -8,7 +8,7 @@ import sys
 import time
 
 STATEMENTS = ("pass", "import multimed_hf", "import multimed_hf.metrics", "import evaluate")
-GOAL = {"import multimed_hf": 1.0}
+GOAL = {"import multimed_hf": 1.0, "import multimed_hf.metrics": 1.0}
 
 
 def seconds(statement: str) -> float:

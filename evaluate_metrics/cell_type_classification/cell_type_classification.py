@@ -3,5 +3,5 @@
 from multimed_hf.evaluation import metric_module
 
 
-class CellTypeClassification(metric_module.TaskMetric):
-    task = "cell_type_classification"
+class CellTypeClassification(metric_module.MetricModule):
+    metric = "cell_type_classification"

@@ -3,5 +3,5 @@
 from multimed_hf.evaluation import metric_module
 
 
-class ExpressionPrediction(metric_module.TaskMetric):
-    task = "expression_prediction"
+class ExpressionPrediction(metric_module.MetricModule):
+    metric = "expression_prediction"

@@ -3,5 +3,5 @@
 from multimed_hf.evaluation import metric_module
 
 
-class EyeState(metric_module.TaskMetric):
-    task = "eye_state"
+class EyeState(metric_module.MetricModule):
+    metric = "eye_state"

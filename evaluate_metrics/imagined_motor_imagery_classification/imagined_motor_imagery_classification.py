@@ -3,5 +3,5 @@
 from multimed_hf.evaluation import metric_module
 
 
-class ImaginedMotorImageryClassification(metric_module.TaskMetric):
-    task = "imagined_motor_imagery_classification"
+class ImaginedMotorImageryClassification(metric_module.MetricModule):
+    metric = "imagined_motor_imagery_classification"

@@ -3,5 +3,5 @@
 from multimed_hf.evaluation import metric_module
 
 
-class MedicalQuestionAnswering(metric_module.TaskMetric):
-    task = "medical_question_answering"
+class MedicalQuestionAnswering(metric_module.MetricModule):
+    metric = "medical_question_answering"

@@ -3,5 +3,5 @@
 from multimed_hf.evaluation import metric_module
 
 
-class ProteinStructurePrediction(metric_module.TaskMetric):
-    task = "protein_structure_prediction"
+class ProteinStructurePrediction(metric_module.MetricModule):
+    metric = "protein_structure_prediction"

@@ -3,5 +3,5 @@
 from multimed_hf.evaluation import metric_module
 
 
-class ReportFindings(metric_module.TaskMetric):
-    task = "report_findings"
+class ReportFindings(metric_module.MetricModule):
+    metric = "report_findings"

@@ -3,5 +3,5 @@
 from multimed_hf.evaluation import metric_module
 
 
-class SpliceSite(metric_module.TaskMetric):
-    task = "splice_site"
+class SpliceSite(metric_module.MetricModule):
+    metric = "splice_site"

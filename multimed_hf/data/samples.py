@@ -176,11 +176,13 @@ class MultiMedCollator:
 
 
 def _structures(samples: Sequence[Sample], given: Sequence[Any]) -> dict[str, np.ndarray]:
-    """Backbones of all chains of the batch end to end; chains without one are wholly unresolved."""
-    chains = [len(sample["inputs"].get("protein", "")) for sample in samples]
-    backbone = [np.zeros((0, 3, 3), np.float32)]
-    resolved = [np.zeros(0, bool)]
-    for length, label in zip(chains, given, strict=True):
-        backbone.append(np.zeros((length, 3, 3), np.float32) if label is None else label["backbone"])
-        resolved.append(np.zeros(length, bool) if label is None else label["resolved"])
-    return {"backbone": np.concatenate(backbone), "resolved": np.concatenate(resolved)}
+    """Backbones `(batch, longest chain, 3, 3)`, and for each residue whether it is resolved, -100 beyond a chain's end."""
+    lengths = [len(sample["inputs"].get("protein", "")) for sample in samples]
+    backbone = np.zeros((len(samples), max(lengths), 3, 3), np.float32)
+    resolved = np.full((len(samples), max(lengths)), IGNORE, np.int64)
+    for row, (length, label) in enumerate(zip(lengths, given, strict=True)):
+        resolved[row, :length] = 0
+        if label is not None:
+            backbone[row, :length] = label["backbone"]
+            resolved[row, :length] = label["resolved"]
+    return {"backbone": backbone, "resolved": resolved}

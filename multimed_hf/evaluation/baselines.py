@@ -22,8 +22,7 @@ import numpy as np
 
 from ..data.heads import Head
 from ..data.samples import Sample
-from ..metrics import SCORES
-from ..tasks import get_task
+from ..metrics import find_metric
 from .features import PlainFeatures
 from .predict import references_of
 
@@ -110,12 +109,13 @@ def best_c(head: Head, x: Any, references: np.ndarray, train: Sequence[Sample]) 
         return 1.0
     folds = list(GroupKFold(FOLDS, shuffle=True, random_state=0).split(x, groups=groups))
     held_out = references[np.concatenate([rows for _, rows in folds])]
+    metric = find_metric(head.task)
     scores = []
     for c in LOGISTIC_C:
         parts = [
             _logistic(head, x[fit], references[fit], x[rows], [train[row] for row in rows], c) for fit, rows in folds
         ]
-        scores.append(SCORES[head.kind](np.concatenate(parts), held_out)[get_task(head.task).main_score])
+        scores.append(metric(np.concatenate(parts), held_out)[metric.main_score])
     return LOGISTIC_C[int(np.nanargmax(scores))] if not np.isnan(scores).all() else 1.0
 
 

@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .. import __version__
 from ..data.build import GENES_NAME, load_genes
 from ..data.heads import Head, heads_in
@@ -223,14 +225,20 @@ class _Part:
 
     def options(self, rows: Predictions, split: str, validation: Predictions | None) -> dict[str, Any]:
         """Further arguments of the metric of a head."""
-        head = rows.head
+        head, asked = rows.head, self.splits[split].select(rows.rows)
+        task = get_task(head.task)
         if head.kind == "multi_label" and validation:
             thresholds = best_f1_thresholds(validation.predictions, validation.references)
             return {"labels": head.labels, "thresholds": thresholds}
+        if task.metric == "eeg" and get_source(self.subset, rows.sources[0]).group.endswith("subject"):
+            return {"labels": head.labels, "subjects": rows.groups}
         if head.kind in ("single_label", "multi_label"):
             return {"labels": head.labels}
         if head.kind == "answer":
-            return {"answer_types": self.splits[split].select(rows.rows)["answer_type"][:]}
+            about = {"question_types": asked["question_type"][:]} if "question_type" in asked.column_names else {}
+            return {"answer_types": asked["answer_type"][:], **about}
+        if task.value_column and np.isfinite(asked[task.value_column][:]).all():
+            return {"reference_values": asked[task.value_column][:]}
         if head.kind != "regression":
             return {}
         train = self.train_rows(rows)

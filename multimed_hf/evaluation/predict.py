@@ -108,7 +108,7 @@ def predict(
             for head in heads:
                 places = [place for place, sample in enumerate(samples) if head.name in sample["labels"]]
                 if places:
-                    outputs = _outputs(head, logits.get(head.name), samples)
+                    outputs = _outputs(head, logits[head.name], samples)
                     asked[head.name] += [(rows[place], samples[place], outputs[place]) for place in places]
             bar.update(len(rows))
     return {head.name: _gather(head, asked[head.name]) for head in heads if asked[head.name]}
@@ -141,13 +141,13 @@ def _to(batch: Any, device: Any) -> Any:
     return {key: _to(value, device) for key, value in batch.items()} if isinstance(batch, dict) else batch.to(device)
 
 
-def _outputs(head: Head, logits: Any, samples: Sequence[Sample]) -> Mapping[int, Any] | Sequence[Any] | np.ndarray:
+def _outputs(head: Head, logits: Any, samples: Sequence[Sample]) -> Sequence[Any] | np.ndarray:
     """What the head predicts at each place of the batch that asks it."""
     import torch
 
     if head.kind == "answer":
         # The model chooses among candidates: to a question without any it gives the empty answer, which is wrong.
-        best = [0] * len(samples) if logits is None else logits.argmax(1).tolist()
+        best = logits.argmax(1).tolist() if logits.numel() else [0] * len(samples)
         return [sample["choices"][best[place]] if sample["choices"] else "" for place, sample in enumerate(samples)]
     logits = logits.float().cpu()
     if head.kind == "regression":
@@ -155,9 +155,8 @@ def _outputs(head: Head, logits: Any, samples: Sequence[Sample]) -> Mapping[int,
     if head.kind == "multi_label":
         return torch.sigmoid(logits.double()).numpy()
     if head.kind == "structure":
-        places = [place for place, sample in enumerate(samples) if "protein" in sample["inputs"]]
-        chains = torch.split(logits[:, BACKBONE_CA], [len(samples[place]["inputs"]["protein"]) for place in places])
-        return {place: chain.double().numpy() for place, chain in zip(places, chains, strict=True)}
+        lengths = [len(sample["inputs"].get("protein", "")) for sample in samples]
+        return [chain[:length, BACKBONE_CA].double().numpy() for chain, length in zip(logits, lengths, strict=True)]
     return torch.softmax(logits.double(), 1).numpy()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from .. import resources
 from ..data.heads import Head
 from ..data.samples import Sample
-from ..metrics import SCORES
+from ..metrics import find_metric
 from ..tasks import get_task
 from .baselines import BASELINES, column_means
 from .predict import Predictions, references_of
@@ -75,15 +75,15 @@ def score_baselines(
     """
     from threadpoolctl import threadpool_limits
 
-    head = rows.head
+    head, metric = rows.head, find_metric(rows.head.task)
     scored: dict[str, dict[str, Any]] = {}
     # The matrices are small: on a busy machine, threads of linear algebra wait for one another ten times as long.
     with threadpool_limits(1, user_api="blas"):
         for role, (baseline, names) in BASELINES.items():
             score = None
             if train:
-                scores = SCORES[head.kind](baseline(head, train, test), rows.references, **(options or {}))
-                score = number_or_none(scores[get_task(head.task).main_score])
+                scores = metric(baseline(head, train, test), rows.references, **(options or {}))
+                score = number_or_none(scores[metric.main_score])
             scored[role] = {"name": names[head.kind], "score": score}
     return scored
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from multimed_hf.metrics.arrays import FloatArray, IntArray
 from multimed_hf.wording import counted
@@ -100,6 +100,17 @@ def class_indices(references: ArrayLike, classes: int) -> IntArray:
             f"({counted(len(outside), 'such row')}); leave out rows without a label."
         )
     return array
+
+
+def row_names(values: ArrayLike, name: str, n: int) -> NDArray[np.str_]:
+    """`values` `(n,)`, all of them names or all integers, as names; `name` is only named in the error."""
+    array = np.asarray(values, dtype=object)  # else a missing value among names becomes the name "nan"
+    if array.shape != (n,) or not any(all(isinstance(v, kind) for v in array) for kind in (str, int | np.integer)):
+        raise ValueError(
+            f"Expected {name} as {n} names or {n} integers, got shape {array.shape} of "
+            f"{', '.join(sorted({type(v).__name__ for v in array.flat}))}; give one per row."
+        )
+    return array.astype(np.str_)
 
 
 def names(labels: Sequence[str] | None, columns: int) -> tuple[str, ...]:

@@ -10,14 +10,16 @@ from numpy.typing import ArrayLike
 
 from multimed_hf.metrics import checks, confusion
 from multimed_hf.metrics.arrays import FloatArray, IntArray
+from multimed_hf.metrics.calibration import brier_scores, expected_calibration_error
 from multimed_hf.metrics.ranking import auroc
-from multimed_hf.metrics.rows import Metric, Rows
-
-CALIBRATION_BINS = 15
+from multimed_hf.metrics.rows import Metric, Rows, mean
 
 
-def single_label(
-    predictions: ArrayLike, references: ArrayLike, labels: Sequence[str] | None = None
+def classification(
+    predictions: ArrayLike,
+    references: ArrayLike,
+    labels: Sequence[str] | None = None,
+    top_k: Sequence[int] = (),
 ) -> dict[str, float]:
     """Scores of class probabilities against one true class a row. The predicted class is the most probable, the
     first on a tie.
@@ -26,10 +28,11 @@ def single_label(
         predictions: probabilities `(n, classes)`, each row adding up to 1 within 1e-3.
         references: class indices `(n,)` in [0, classes).
         labels: class names in the order of the columns; adds the scores of each class.
+        top_k: numbers of classes k; adds how often the true class is among the k most probable ones.
 
     Returns:
         - `balanced_accuracy`: mean recall over the classes that occur in the references.
-        - `accuracy`.
+        - `accuracy`: the share of rows whose predicted class is right.
         - `macro_f1`: mean F1 over the classes that occur in the references or among the predicted classes.
         - `weighted_f1`: mean F1 weighted by the number of reference rows.
         - `mcc`: Matthews' correlation for any number of classes; 0 where references or predictions are of one class.
@@ -41,78 +44,92 @@ def single_label(
         - `brier`: Brier score as the sum over classes, in [0, 2]; for two classes twice the one-class form.
         - `classes_absent`: how many classes do not occur in the references, hence are no part of `balanced_accuracy`
           and `auroc`.
+        - for each k of `top_k`, `top_<k>_accuracy`; of equally probable classes the first come first.
         - with `labels`, `recall/<name>` and `f1/<name>`, left out where undefined.
 
     Raises:
         ValueError: lengths differ, no rows, predictions not finite, not in [0, 1] or not adding up to 1, a reference
-            outside the range, or the wrong number of labels.
+            outside the range, the wrong number of labels, or a k outside [1, classes].
     """
-    return SINGLE_LABEL.scores(single_label_rows(predictions, references, labels))
+    return CLASSIFICATION(predictions, references, labels, top_k)
 
 
 @dataclass(frozen=True)
-class SingleLabelRows(Rows):
-    """`probabilities` `(n, classes)`, `predicted` and `references` `(n,)`."""
+class ClassificationRows(Rows):
+    """`probabilities` `(n, classes)`; `predicted`, `references` and the `rank` of the true class from 1, `(n,)`."""
 
     probabilities: FloatArray
     predicted: IntArray
     references: IntArray
+    rank: IntArray
     labels: tuple[str, ...] | None
+    top_k: tuple[int, ...]
 
     @property
-    def confusion(self) -> IntArray:
-        """Counts `(classes, classes)`, references in rows."""
-        return confusion.confusion_matrix(self.references, self.predicted, self.probabilities.shape[1])
+    def classes(self) -> int:
+        """How many classes there are."""
+        return self.probabilities.shape[1]
+
+    def confusion(self, weights: FloatArray) -> FloatArray:
+        """Counts `(weightings, classes, classes)`, references in rows."""
+        return confusion.confusion_matrices(self.references, self.predicted, self.classes, weights)
 
 
-def single_label_rows(
-    predictions: ArrayLike, references: ArrayLike, labels: Sequence[str] | None = None
-) -> SingleLabelRows:
-    """The checked rows of `single_label`."""
+def _update(
+    predictions: ArrayLike,
+    references: ArrayLike,
+    labels: Sequence[str] | None = None,
+    top_k: Sequence[int] = (),
+) -> ClassificationRows:
     checks.check_lengths(predictions, references)
     probabilities = checks.distributions(predictions)
-    true = checks.class_indices(references, probabilities.shape[1])
-    named = None if labels is None else checks.names(labels, probabilities.shape[1])
-    return SingleLabelRows(probabilities, probabilities.argmax(axis=1), true, named)
+    classes = probabilities.shape[1]
+    true = checks.class_indices(references, classes)
+    named = None if labels is None else checks.names(labels, classes)
+    outside = [k for k in top_k if not 1 <= k <= classes]
+    if outside:
+        raise ValueError(f"Expected top_k in [1, {classes}], got {outside[0]}; no more classes can be named.")
+    own = np.take_along_axis(probabilities, true[:, None], axis=1)
+    earlier = np.arange(classes) < true[:, None]
+    rank = 1 + ((probabilities > own) | ((probabilities == own) & earlier)).sum(axis=1)
+    return ClassificationRows(probabilities, probabilities.argmax(axis=1), true, rank, named, tuple(top_k))
 
 
-def _decisions(rows: SingleLabelRows) -> dict[str, float]:
-    counts = rows.confusion
-    support = counts.sum(axis=1)
+def _decisions(rows: ClassificationRows, weights: FloatArray) -> dict[str, FloatArray]:
+    counts = rows.confusion(weights)
+    support = counts.sum(axis=-1)
     recall, f1 = confusion.recalls(counts), confusion.f1_scores(counts)
     scores = {
-        "balanced_accuracy": float(np.nanmean(recall)),
+        "balanced_accuracy": confusion.mean_where(recall, support > 0),
         "accuracy": confusion.accuracy(counts),
-        "macro_f1": float(np.nanmean(f1)),
-        "weighted_f1": float(np.average(np.nan_to_num(f1), weights=support)),
+        "macro_f1": confusion.mean_where(f1, ~np.isnan(f1)),
+        "weighted_f1": (np.nan_to_num(f1) * support).sum(axis=-1) / support.sum(axis=-1),
         "mcc": confusion.matthews_correlation(counts),
         "kappa": confusion.cohen_kappa(counts),
-        "classes_absent": float((support == 0).sum()),
+        "classes_absent": (support == 0).sum(axis=-1).astype(np.float64),
     }
-    for name, class_recall, class_f1 in zip(rows.labels or (), recall, f1, strict=False):
-        scores |= {f"recall/{name}": float(class_recall)} if not np.isnan(class_recall) else {}
-        scores |= {f"f1/{name}": float(class_f1)} if not np.isnan(class_f1) else {}
+    for index, name in enumerate(rows.labels or ()):
+        scores |= {f"recall/{name}": recall[:, index], f"f1/{name}": f1[:, index]}
     return scores
 
 
-def _discrimination(rows: SingleLabelRows) -> dict[str, float]:
-    classes = np.arange(rows.probabilities.shape[1])
-    if len(classes) == 2:
-        return {"auroc": float(auroc(rows.probabilities[:, 1], rows.references == 1))}
-    areas = auroc(rows.probabilities, rows.references[:, None] == classes)
-    defined = areas[~np.isnan(areas)]
-    return {"auroc": float(defined.mean()) if len(defined) else float("nan")}
+def _top(rows: ClassificationRows, weights: FloatArray) -> dict[str, FloatArray]:
+    return {f"top_{k}_accuracy": mean((rows.rank <= k).astype(np.float64), weights) for k in rows.top_k}
 
 
-def _calibration(rows: SingleLabelRows) -> dict[str, float]:
-    top = rows.probabilities.max(axis=1)
-    bins = np.clip(np.ceil(top * CALIBRATION_BINS).astype(np.int64) - 1, 0, CALIBRATION_BINS - 1)
-    gaps = np.bincount(bins, weights=top - (rows.predicted == rows.references), minlength=CALIBRATION_BINS)
-    truth = rows.references[:, None] == np.arange(rows.probabilities.shape[1])
+def _discrimination(rows: ClassificationRows, weights: FloatArray) -> dict[str, FloatArray]:
+    if rows.classes == 2:
+        return {"auroc": auroc(rows.probabilities[:, 1], rows.references == 1, weights=weights)}
+    areas = auroc(rows.probabilities, rows.references[:, None] == np.arange(rows.classes), weights=weights)
+    return {"auroc": confusion.mean_where(areas, ~np.isnan(areas))}
+
+
+def _calibration(rows: ClassificationRows, weights: FloatArray) -> dict[str, FloatArray]:
+    correct = rows.predicted == rows.references
     return {
-        "ece": float(np.abs(gaps).sum() / len(top)),
-        "brier": float(((rows.probabilities - truth) ** 2).sum(axis=1).mean()),
+        "ece": expected_calibration_error(rows.probabilities.max(axis=1), correct, weights),
+        "brier": mean(brier_scores(rows.probabilities, rows.references), weights),
     }
 
 
-SINGLE_LABEL = Metric(single_label_rows, (_decisions, _discrimination, _calibration))
+CLASSIFICATION = Metric(_update, (_decisions, _top, _discrimination, _calibration))

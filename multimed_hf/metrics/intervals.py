@@ -9,17 +9,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from multimed_hf.metrics.arrays import FloatArray, IntArray
+from multimed_hf.metrics.rows import Statistic
 from multimed_hf.wording import counted
 
-Statistic = Callable[[IntArray], float]
+Groups = Sequence[Hashable] | NDArray[np.generic]
+"""The group of each row, such as its patient."""
 
 MINIMUM_GROUPS = 20
 LARGEST_UNDEFINED_SHARE = 0.05
 
+# Entries of (resamples, rows) handled at once: 8 MiB of weights.
+_CHUNK_ELEMENTS = 1 << 20
+
+
+def of_rows(function: Callable[[IntArray], float]) -> Statistic:
+    """A statistic from a function of row indices `(m,)`, a row drawn twice being there twice; slower than weights."""
+
+    def statistic(weights: FloatArray) -> FloatArray:
+        index = np.arange(weights.shape[1])
+        return np.array([function(np.repeat(index, row.astype(np.int64))) for row in weights], dtype=np.float64)
+
+    return statistic
+
 
 @dataclass(frozen=True)
 class Interval:
-    """A percentile bootstrap interval.
+    """A percentile bootstrap interval, widened for the number of groups; see `Bootstrap.interval`.
 
     Attributes:
         low: lower end.
@@ -55,38 +70,29 @@ class Bootstrap:
     refusal: str | None
 
     def interval(self, level: float = 0.95) -> Interval | None:
-        """The percentile interval of that level, None where there is a `refusal`."""
+        """The percentile interval of that level, None where there is a `refusal`.
+
+        Percentiles of resamples of G groups are too narrow by about sqrt((G - 1) / G) and know nothing of the
+        t distribution. Taken at Phi(-sqrt(G / (G - 1)) t(G - 1)) instead of at (1 - level) / 2, they have the width of
+        a t interval where the score is a mean (Hesterberg 2015, the expanded percentile interval).
+        """
+        from scipy.special import ndtr, stdtrit
+
         if not 0.0 < level < 1.0:
             raise ValueError(f"Expected a level in (0, 1), got {level}; 0.95 is usual.")
         if self.refusal is not None:
             return None
+        freedom = self.groups - 1
+        tail = float(ndtr(np.sqrt(self.groups / freedom) * stdtrit(freedom, (1.0 - level) / 2.0)))
         defined = self.estimates[~np.isnan(self.estimates)]
-        low, high = np.quantile(defined, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+        low, high = np.quantile(defined, [tail, 1.0 - tail])
         return Interval(float(low), float(high), level, self.groups, len(defined), self.unit)
-
-
-@dataclass(frozen=True)
-class PairedDifference:
-    """A difference of two scores on the same rows.
-
-    Attributes:
-        difference: statistic A minus statistic B on all rows.
-        interval: of the difference, over resamples that both share; None where there are too few groups or too many
-            resamples without a score.
-        smallest_detectable: half the width of the interval: a difference smaller than this would have left 0 inside.
-        refusal: why there is no interval; None where there is one.
-    """
-
-    difference: float
-    interval: Interval | None
-    smallest_detectable: float | None
-    refusal: str | None
 
 
 def bootstrap(
     statistic: Statistic,
     n: int,
-    groups: Sequence[Hashable] | NDArray[np.generic] | None = None,
+    groups: Groups | None = None,
     resamples: int = 1000,
     seed: int = 0,
     minimum_groups: int = MINIMUM_GROUPS,
@@ -95,38 +101,41 @@ def bootstrap(
     """`statistic` on resamples of groups drawn with replacement; all rows of a drawn group enter together, once a draw.
 
     Args:
-        statistic: the score of the rows at the given indices `(m,)`; NaN where it is undefined on them.
+        statistic: the score `(weightings,)` of the rows under weights `(weightings, n)`, how often each row was drawn;
+            NaN where it is undefined. `of_rows` makes one from a function of row indices.
         n: the number of rows.
         groups: the group of each row `(n,)`; every row is its own by default.
         resamples: how many.
         seed: of the draws; the same seed, n and groups draw the same rows.
-        minimum_groups: with fewer there is no interval, as it would be far too narrow.
+        minimum_groups: with fewer, and always below 2, there is no interval, as it would be far too narrow.
         unit: what one group is, such as "patient", for whoever reads the interval; "row" without groups, else "group".
 
     Raises:
         ValueError: no rows, another number of groups than of rows, or fewer than one resample.
     """
-    members = _members(n, groups)
+    group, count = group_indices(n, groups)
     unit = unit or ("row" if groups is None else "group")
     if resamples < 1:
         raise ValueError(f"Expected at least 1 resample, got {resamples}; 1000 is usual.")
-    if len(members) < minimum_groups:
-        too_few = f"{counted(len(members), 'group')} ({unit}), fewer than the {minimum_groups} an interval needs"
-        return Bootstrap(np.empty(0), len(members), unit, too_few)
-    estimates = np.array([statistic(rows) for rows in _draws(members, resamples, seed)], dtype=np.float64)
+    minimum_groups = max(2, minimum_groups)
+    if count < minimum_groups:
+        too_few = f"{counted(count, 'group')} ({unit}), fewer than the {minimum_groups} an interval needs"
+        return Bootstrap(np.empty(0), count, unit, too_few)
+    draws = _draws(count, resamples, seed)
+    estimates = np.concatenate([statistic(drawn[:, group]) for drawn in chunks(draws, n)])
     undefined = int(np.isnan(estimates).sum())
     refusal = None
     if undefined > LARGEST_UNDEFINED_SHARE * resamples:
         refusal = (
             f"the score is undefined on {undefined} of {resamples} resamples, more than {LARGEST_UNDEFINED_SHARE:.0%}"
         )
-    return Bootstrap(estimates, len(members), unit, refusal)
+    return Bootstrap(estimates, count, unit, refusal)
 
 
 def bootstrap_interval(
     statistic: Statistic,
     n: int,
-    groups: Sequence[Hashable] | NDArray[np.generic] | None = None,
+    groups: Groups | None = None,
     resamples: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -139,56 +148,37 @@ def bootstrap_interval(
     return bootstrap(statistic, n, groups, resamples, seed, minimum_groups, unit).interval(level)
 
 
-def paired_difference(
-    statistic_a: Statistic,
-    statistic_b: Statistic,
-    n: int,
-    groups: Sequence[Hashable] | NDArray[np.generic] | None = None,
-    resamples: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-    minimum_groups: int = MINIMUM_GROUPS,
-    unit: str | None = None,
-) -> PairedDifference:
-    """How much better A is than B on the same rows: both are computed on every resample, so what they share cancels.
+def group_indices(n: int, groups: Groups | None) -> tuple[IntArray, int]:
+    """The group of each row `(n,)` as a number in order of first appearance, and how many groups there are.
 
-    Arguments and errors as for `bootstrap`.
+    Raises:
+        ValueError: no rows, or another number of groups than of rows.
     """
-
-    def difference(rows: IntArray) -> float:
-        return statistic_a(rows) - statistic_b(rows)
-
-    drawn = bootstrap(difference, n, groups, resamples, seed, minimum_groups, unit)
-    interval = drawn.interval(level)
-    half_width = None if interval is None else (interval.high - interval.low) / 2.0
-    return PairedDifference(float(difference(np.arange(n))), interval, half_width, drawn.refusal)
-
-
-def _members(n: int, groups: Sequence[Hashable] | NDArray[np.generic] | None) -> list[IntArray]:
-    """The rows of each group, in order of first appearance."""
     if n < 1:
         raise ValueError(f"Expected at least one row to resample, got {n}.")
     if groups is None:
-        return list(np.arange(n)[:, None])
+        return np.arange(n), n
     if len(groups) != n:
         raise ValueError(
             f"Expected a group for each of {n} rows, got {len(groups)}; pass them in the order of the rows."
         )
-    rows: dict[Hashable, list[int]] = {}
-    for row, group in enumerate(groups):
-        rows.setdefault(group, []).append(row)
-    return [np.array(group_rows) for group_rows in rows.values()]
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(group, len(numbers)) for group in groups]), len(numbers)
 
 
-def _draws(members: list[IntArray], resamples: int, seed: int) -> Iterator[IntArray]:
-    """Row indices of each resample."""
+def chunks(draws: FloatArray, n: int) -> Iterator[FloatArray]:
+    """The rows of `draws` `(resamples, groups)` in parts that stay small when spread over n rows."""
+    step = max(1, _CHUNK_ELEMENTS // n)
+    for start in range(0, len(draws), step):
+        yield draws[start : start + step]
+
+
+def _draws(groups: int, resamples: int, seed: int) -> FloatArray:
+    """How often each group is drawn in each resample `(resamples, groups)`."""
     generator = np.random.default_rng(seed)
-    flat = np.concatenate(members)
-    sizes = np.array([len(rows) for rows in members])
-    starts = np.cumsum(sizes) - sizes
-    for _ in range(resamples):
-        drawn = generator.integers(len(members), size=len(members))
-        drawn_sizes = sizes[drawn]
-        ends = np.cumsum(drawn_sizes)
-        within = np.arange(ends[-1]) - np.repeat(ends - drawn_sizes, drawn_sizes)
-        yield flat[np.repeat(starts[drawn], drawn_sizes) + within]
+    return np.array(
+        [
+            np.bincount(generator.integers(groups, size=groups), minlength=groups).astype(np.float64)
+            for _ in range(resamples)
+        ]
+    )

@@ -10,14 +10,15 @@ from numpy.typing import ArrayLike
 
 from multimed_hf.metrics import checks
 from multimed_hf.metrics.arrays import BoolArray, FloatArray
-from multimed_hf.metrics.ranking import auroc, average_precision
+from multimed_hf.metrics.confusion import divide, mean_where
+from multimed_hf.metrics.ranking import auroc, average_precision, best_f1, best_f1_threshold
 from multimed_hf.metrics.rows import Metric, Rows
 
 UNKNOWN = -1
 DEFAULT_THRESHOLD = 0.5
 
 
-def multi_label(
+def multilabel(
     predictions: ArrayLike,
     references: ArrayLike,
     labels: Sequence[str] | None = None,
@@ -29,21 +30,25 @@ def multi_label(
         predictions: probabilities `(n, labels)`.
         references: `(n, labels)`: 1 present, 0 absent, -1 unknown or uncertain, which takes no part in any score.
         labels: names in the order of the columns; their numbers by default.
-        thresholds: one a label, a label is called present at or above it; 0.5 by default. Choose them on validation
-            rows, for example by `best_f1_thresholds`, never on the rows scored here.
+        thresholds: one a label, a label is called present at or above it. Choose them on validation rows, for example
+            by `best_f1_thresholds`, never on the rows scored here; without any, 0.5.
 
     Returns:
         - `macro_auroc`, `macro_average_precision`, `macro_f1`: means over the labels that are known to be present in
-          some rows and absent in others; NaN where there is no such label.
-        - `micro_auroc`: AUROC of all known entries of all labels pooled; NaN where these hold one value only.
+          some rows and absent in others; NaN where there is no such label. F1 is 2 TP / (2 TP + FP + FN) at
+          `thresholds`.
+        - `micro_auroc`, `micro_average_precision`: all known entries of all labels pooled; NaN where these hold one
+          value only. `micro_f1`: the same at `thresholds`, NaN where nothing is present or called present.
+        - `oracle_macro_f1`: `macro_f1` at the best threshold of each label on these very rows: an upper bound that no
+          one reaches who has to choose before, and not to be compared with F1 at thresholds from validation rows.
         - `labels_skipped`: how many labels have one known value or none, hence are no part of the macro scores.
-        - `auroc/<name>` and `average_precision/<name>` of the labels that are not skipped.
+        - `auroc/<name>`, `average_precision/<name>`, `f1/<name>` of the labels that are not skipped.
 
     Raises:
         ValueError: lengths or shapes differ, no rows, predictions not finite or not in [0, 1], references other than
             -1, 0 and 1, or the wrong number of labels or thresholds.
     """
-    return MULTI_LABEL.scores(multi_label_rows(predictions, references, labels, thresholds))
+    return MULTILABEL(predictions, references, labels, thresholds)
 
 
 def best_f1_thresholds(predictions: ArrayLike, references: ArrayLike) -> list[float]:
@@ -57,29 +62,17 @@ def best_f1_thresholds(predictions: ArrayLike, references: ArrayLike) -> list[fl
         One threshold a label, each a predicted probability; 0.5 for a label without a known positive.
 
     Raises:
-        ValueError: as for `multi_label`.
+        ValueError: as for `multilabel`.
     """
-    rows = multi_label_rows(predictions, references)
+    rows = _update(predictions, references)
     return [
-        _best_f1_threshold(scores[known], positive[known])
+        best_f1_threshold(scores[known], positive[known]) if positive[known].any() else DEFAULT_THRESHOLD
         for scores, positive, known in zip(rows.probabilities.T, rows.positive.T, rows.known.T, strict=True)
     ]
 
 
-def _best_f1_threshold(scores: FloatArray, positive: BoolArray) -> float:
-    if not positive.any():
-        return DEFAULT_THRESHOLD
-    order = np.argsort(-scores)
-    ranked = scores[order]
-    hits = np.cumsum(positive[order])
-    f1 = 2.0 * hits / (np.arange(1, len(scores) + 1) + hits[-1])
-    # A threshold calls all rows of equal score, so only the last of them stands for a threshold.
-    last_of_ties = np.append(ranked[1:] != ranked[:-1], True)
-    return float(ranked[np.argmax(np.where(last_of_ties, f1, -1.0))])
-
-
 @dataclass(frozen=True)
-class MultiLabelRows(Rows):
+class MultilabelRows(Rows):
     """All `(n, labels)`: `probabilities`, and whether a label is `positive`, `known` and `called` present."""
 
     probabilities: FloatArray
@@ -88,20 +81,19 @@ class MultiLabelRows(Rows):
     called: BoolArray
     labels: tuple[str, ...]
 
-    @property
-    def scored(self) -> BoolArray:
-        """`(labels,)`: labels with known positives and known negatives."""
-        positives, known = (self.positive & self.known).sum(axis=0), self.known.sum(axis=0)
+    def scored(self, weights: FloatArray) -> BoolArray:
+        """`(weightings, labels)`: labels with known positives and known negatives."""
+        positives = weights @ (self.positive & self.known).astype(np.float64)
+        known = weights @ self.known.astype(np.float64)
         return (positives > 0) & (positives < known)
 
 
-def multi_label_rows(
+def _update(
     predictions: ArrayLike,
     references: ArrayLike,
     labels: Sequence[str] | None = None,
     thresholds: Sequence[float] | None = None,
-) -> MultiLabelRows:
-    """The checked rows of `multi_label`."""
+) -> MultilabelRows:
     checks.check_lengths(predictions, references)
     probabilities = checks.probabilities(predictions, "labels")
     values = checks.matrix(references, "references", "labels")
@@ -123,49 +115,53 @@ def multi_label_rows(
             f"Expected {columns} finite thresholds, one per label, got {limits.tolist()}; take them from "
             "best_f1_thresholds."
         )
-    return MultiLabelRows(
+    return MultilabelRows(
         probabilities, values == 1, values != UNKNOWN, probabilities >= limits, checks.names(labels, columns)
     )
 
 
-def _macro(values: FloatArray, rows: MultiLabelRows) -> float:
-    scored = rows.scored
-    return float(values[scored].mean()) if scored.any() else float("nan")
+def _per_label(
+    name: str, values: FloatArray, rows: MultilabelRows, weights: FloatArray
+) -> tuple[FloatArray, dict[str, FloatArray]]:
+    """The mean of `values` `(weightings, labels)` over the labels that are scored, and the values of each label."""
+    scored = rows.scored(weights)
+    own = np.where(scored, values, np.nan)
+    return mean_where(values, scored), {f"{name}/{label}": own[:, i] for i, label in enumerate(rows.labels)}
 
 
-def _per_label(name: str, values: FloatArray, rows: MultiLabelRows) -> dict[str, float]:
+def _areas(rows: MultilabelRows, weights: FloatArray) -> dict[str, FloatArray]:
+    areas = auroc(rows.probabilities, rows.positive, rows.known, weights)
+    macro, per_label = _per_label("auroc", areas, rows, weights)
+    skipped = (~rows.scored(weights)).sum(axis=1).astype(np.float64)
+    return {"macro_auroc": macro, "labels_skipped": skipped, **per_label}
+
+
+def _precisions(rows: MultilabelRows, weights: FloatArray) -> dict[str, FloatArray]:
+    precisions = average_precision(rows.probabilities, rows.positive, rows.known, weights)
+    macro, per_label = _per_label("average_precision", precisions, rows, weights)
+    return {"macro_average_precision": macro, **per_label}
+
+
+def _pooled(rows: MultilabelRows, weights: FloatArray) -> dict[str, FloatArray]:
+    row, _ = np.nonzero(rows.known)
+    scores, positives, entries = rows.probabilities[rows.known], rows.positive[rows.known], weights[:, row]
+    one_value = (entries @ positives == 0) | (entries @ ~positives == 0)
     return {
-        f"{name}/{label}": float(value)
-        for label, value, scored in zip(rows.labels, values, rows.scored, strict=True)
-        if scored
+        "micro_auroc": auroc(scores, positives, weights=entries),
+        "micro_average_precision": np.where(one_value, np.nan, average_precision(scores, positives, weights=entries)),
     }
 
 
-def _areas(rows: MultiLabelRows) -> dict[str, float]:
-    areas = auroc(rows.probabilities, rows.positive, rows.known)
-    return {
-        "macro_auroc": _macro(areas, rows),
-        "labels_skipped": float((~rows.scored).sum()),
-        **_per_label("auroc", areas, rows),
-    }
-
-
-def _precisions(rows: MultiLabelRows) -> dict[str, float]:
-    precisions = average_precision(rows.probabilities, rows.positive, rows.known)
-    return {
-        "macro_average_precision": _macro(precisions, rows),
-        **_per_label("average_precision", precisions, rows),
-    }
-
-
-def _pooled(rows: MultiLabelRows) -> dict[str, float]:
-    return {"micro_auroc": float(auroc(rows.probabilities[rows.known], rows.positive[rows.known]))}
-
-
-def _decisions(rows: MultiLabelRows) -> dict[str, float]:
+def _decisions(rows: MultilabelRows, weights: FloatArray) -> dict[str, FloatArray]:
     positive, called = rows.positive & rows.known, rows.called & rows.known
-    hits, marginals = (positive & called).sum(axis=0), positive.sum(axis=0) + called.sum(axis=0)
-    return {"macro_f1": _macro(2.0 * hits / np.maximum(marginals, 1), rows)}
+    hits, marginals = weights @ (positive & called), weights @ (positive.astype(np.float64) + called)
+    macro, per_label = _per_label("f1", divide(2.0 * hits, marginals), rows, weights)
+    return {"macro_f1": macro, "micro_f1": divide(2.0 * hits.sum(axis=1), marginals.sum(axis=1)), **per_label}
 
 
-MULTI_LABEL = Metric(multi_label_rows, (_areas, _precisions, _pooled, _decisions))
+def _oracle(rows: MultilabelRows, weights: FloatArray) -> dict[str, FloatArray]:
+    best = best_f1(rows.probabilities, rows.positive, rows.known, weights)
+    return {"oracle_macro_f1": mean_where(best, rows.scored(weights))}
+
+
+MULTILABEL = Metric(_update, (_areas, _precisions, _pooled, _decisions, _oracle))

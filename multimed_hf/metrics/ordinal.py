@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from multimed_hf.metrics import checks, confusion
 from multimed_hf.metrics.arrays import FloatArray, IntArray
 from multimed_hf.metrics.ranking import auroc
-from multimed_hf.metrics.rows import Metric, Rows
+from multimed_hf.metrics.rows import Metric, Rows, mean
 
 
 def ordinal(
@@ -49,7 +49,7 @@ def ordinal(
         ValueError: lengths differ, no rows, predictions not finite, not in [0, 1] or not adding up to 1, a reference
             outside the range, values that are not finite or not ascending, or `positive_from` not in [1, classes).
     """
-    return ORDINAL.scores(ordinal_rows(predictions, references, class_values, reference_values, within, positive_from))
+    return ORDINAL(predictions, references, class_values, reference_values, within, positive_from)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class OrdinalRows(Rows):
     positive_from: int | None
 
 
-def ordinal_rows(
+def _update(
     predictions: ArrayLike,
     references: ArrayLike,
     class_values: Sequence[float] | None = None,
@@ -75,7 +75,6 @@ def ordinal_rows(
     within: Sequence[float] = (),
     positive_from: int | None = None,
 ) -> OrdinalRows:
-    """The checked rows of `ordinal`."""
     checks.check_lengths(predictions, references)
     probabilities = checks.distributions(predictions)
     classes = probabilities.shape[1]
@@ -99,30 +98,32 @@ def ordinal_rows(
     return OrdinalRows(probabilities.argmax(axis=1), true, errors, positive, classes, tuple(within), positive_from)
 
 
-def _agreement(rows: OrdinalRows) -> dict[str, float]:
-    counts = confusion.confusion_matrix(rows.references, rows.predicted, rows.classes)
+def _agreement(rows: OrdinalRows, weights: FloatArray) -> dict[str, FloatArray]:
+    counts = confusion.confusion_matrices(rows.references, rows.predicted, rows.classes, weights)
     return {
         "quadratic_weighted_kappa": confusion.cohen_kappa(counts, quadratic=True),
         "accuracy": confusion.accuracy(counts),
     }
 
 
-def _errors(rows: OrdinalRows) -> dict[str, float]:
-    support = np.bincount(rows.references, minlength=rows.classes)
-    totals = np.bincount(rows.references, weights=rows.errors, minlength=rows.classes)
-    present = support > 0
+def _errors(rows: OrdinalRows, weights: FloatArray) -> dict[str, FloatArray]:
+    by_class = (rows.references[:, None] == np.arange(rows.classes)).astype(np.float64)
+    own = confusion.divide(weights @ (by_class * rows.errors[:, None]), weights @ by_class)
     return {
-        "mae": float(rows.errors.mean()),
-        "macro_mae": float((totals[present] / support[present]).mean()),
-        **{f"accuracy_within_{distance:g}": float((rows.errors <= distance).mean()) for distance in rows.within},
+        "mae": mean(rows.errors, weights),
+        "macro_mae": confusion.mean_where(own, ~np.isnan(own)),
+        **{
+            f"accuracy_within_{distance:g}": mean((rows.errors <= distance).astype(np.float64), weights)
+            for distance in rows.within
+        },
     }
 
 
-def _positives(rows: OrdinalRows) -> dict[str, float]:
+def _positives(rows: OrdinalRows, weights: FloatArray) -> dict[str, FloatArray]:
     if rows.positive_from is None:
         return {}
-    area = auroc(rows.positive_probability, rows.references >= rows.positive_from)
-    return {f"auroc_from_{rows.positive_from}": float(area)}
+    area = auroc(rows.positive_probability, rows.references >= rows.positive_from, weights=weights)
+    return {f"auroc_from_{rows.positive_from}": area}
 
 
-ORDINAL = Metric(ordinal_rows, (_agreement, _errors, _positives))
+ORDINAL = Metric(_update, (_agreement, _errors, _positives))

@@ -113,7 +113,7 @@ def best_superpositions(
         next_fits = []
         for chunk in np.array_split(fits, max(1, -(-len(fits) * n // _CHUNK_ELEMENTS))):
             squared = pairs(np.unpackbits(chunk, axis=1, count=n))
-            best_sum = max(best_sum, float((1.0 / (1.0 + squared / d0**2)).sum(axis=1).max()))
+            best_sum = max(best_sum, float(_tm_sums(squared, d0).max()))
             counts = [int(_counts(np.packbits(squared <= cutoff**2, axis=1)).max()) for cutoff in cutoffs]
             best_counts = np.maximum(best_counts, counts)
             next_fits.append(_close_residues(squared, distance))
@@ -121,7 +121,8 @@ def best_superpositions(
         if not len(fits):
             break
         distance = search_distance + 1.0
-    return best_sum, best_counts
+    # Rounding may lift a residue exactly on its partner above 1.
+    return min(best_sum, float(n)), best_counts
 
 
 class _PairDistances:
@@ -134,12 +135,15 @@ class _PairDistances:
     def __init__(self, mobile: FloatArray, target: FloatArray):
         x, y = mobile - mobile.mean(axis=0), target - target.mean(axis=0)
         products = (y[:, :, None] * x[:, None, :]).reshape(-1, 9)
-        self.squares = (x**2).sum(axis=1) + (y**2).sum(axis=1)
-        self.features = np.concatenate([products, x, y, np.ones((len(x), 1))], axis=1)  # (n, 16)
+        squares = (x**2).sum(axis=1, keepdims=True) + (y**2).sum(axis=1, keepdims=True)
+        self.features = np.concatenate([products, x, y, np.ones((len(x), 1)), squares], axis=1)  # (n, 17)
 
     def __call__(self, fit: NDArray[np.uint8]) -> FloatArray:
-        """`(superpositions, n)` squared distances for `fit`, `(superpositions, n)`: 1 where a residue is superposed."""
-        sums = fit.astype(np.float64) @ self.features  # (superpositions, 16)
+        """`(superpositions, n)` squared distances for `fit`, `(superpositions, n)`: 1 where a residue is superposed.
+
+        Rounding leaves about -1e-12 where a residue lies exactly on its partner.
+        """
+        sums = fit.astype(np.float64) @ self.features[:, :16]  # (superpositions, 16)
         means = sums / np.maximum(sums[:, 15:], 1.0)
         x_mean, y_mean = means[:, 9:12], means[:, 12:15]
         covariance = means[:, :9].reshape(-1, 3, 3) - y_mean[:, :, None] * x_mean[:, None, :]
@@ -147,11 +151,24 @@ class _PairDistances:
         shift = y_mean - (rotation @ x_mean[:, :, None])[:, :, 0]
         turned_shift = (shift[:, None, :] @ rotation)[:, 0]
         coefficients = np.concatenate(
-            [-2.0 * rotation.reshape(-1, 9), 2.0 * turned_shift, -2.0 * shift, (shift**2).sum(axis=1, keepdims=True)],
+            [
+                -2.0 * rotation.reshape(-1, 9),
+                2.0 * turned_shift,
+                -2.0 * shift,
+                (shift**2).sum(axis=1, keepdims=True),
+                np.ones((len(shift), 1)),
+            ],
             axis=1,
         )
-        # Rounding leaves about -1e-12 where a residue lies exactly on its partner.
-        return np.maximum(coefficients @ self.features.T + self.squares, 0.0)
+        return coefficients @ self.features.T
+
+
+def _tm_sums(squared: FloatArray, d0: float) -> FloatArray:
+    """Sums of 1 / (1 + (d / d0)^2) over residues, `(superpositions,)`."""
+    terms = squared / d0**2
+    terms += 1.0
+    np.reciprocal(terms, out=terms)
+    return terms.sum(axis=1)
 
 
 def _windows(n: int) -> NDArray[np.uint8]:

@@ -98,8 +98,9 @@ class MultiMedUnitLinear(nn.Linear):
 
 
 class MultiMedStructureHead(nn.Module):
-    """Backbones of chains. Logits `(residues, 3, 3)`, N, C-alpha and C in angstrom, all chains end to end; labels
-    `{"backbone": (residues, 3, 3), "resolved": (residues,)}` in the same order.
+    """Backbones of chains. Logits `(batch, longest chain, 3, 3)`, N, C-alpha and C in angstrom, zero beyond a chain's end and
+    for samples without one; labels `{"backbone": (batch, longest chain, 3, 3), "resolved": (batch, longest chain)}`, where 1
+    is a resolved residue and 0, or -100 beyond the end, is none.
     """
 
     def __init__(self, config, task):
@@ -108,24 +109,34 @@ class MultiMedStructureHead(nn.Module):
         self.mix = MultiMedUnitLinear(config.hidden_size, config.hidden_size)
         self.out = MultiMedUnitLinear(config.hidden_size, 6)
 
-    def forward(self, residues, lengths):
-        """`residues` `(residues, hidden)`, `lengths` `(chains,)`."""
+    def forward(self, pooled, residues=None, lengths=None, samples=None):
+        """`pooled` `(batch, hidden)`; of all chains end to end `residues` `(residues, hidden)`, `lengths` `(chains,)` and the
+        sample that each belongs to, `samples` `(chains,)`; None without protein.
+        """
+        if residues is None:
+            return pooled.new_zeros(len(pooled), 0, 3, 3)
         six = self.out(nn.functional.gelu(self.mix(residues)))
         # Half precision is too coarse for coordinates: a chain is hundreds of angstrom long.
         with torch.autocast(six.device.type, enabled=False):
-            return torch.cat([build_chain(part) for part in torch.split(six.float(), lengths.tolist())])
+            chains = [build_chain(part) for part in torch.split(six.float(), lengths.tolist())]
+            padded = nn.utils.rnn.pad_sequence(chains, batch_first=True)  # (chains, longest chain, 3, 3)
+            return padded.new_zeros(len(pooled), *padded.shape[1:]).index_copy(0, samples, padded)
 
-    def loss(self, logits, labels, lengths):
-        """Frame-aligned point error and four times the orientation error of each chain `(chains,)`; zero where not asked."""
-        sizes = lengths.tolist()
-        asked = is_present("structure", labels, lengths).tolist()
-        parts = (torch.split(part, sizes) for part in (logits, labels["backbone"], labels["resolved"]))
+    def loss(self, logits, labels):
+        """Frame-aligned point error and four times the orientation error of each chain `(batch,)`; zero where not asked."""
+        if logits.shape != labels["backbone"].shape:
+            raise ValueError(
+                f"Expected backbones of shape {tuple(logits.shape)}, as the chains of the batch are long, got "
+                f"{tuple(labels['backbone'].shape)}; make labels of the same sequences, every residue counted."
+            )
+        asked = is_present("structure", labels).tolist()
         losses = []
         with torch.autocast(logits.device.type, enabled=False):
-            for ask, prediction, reference, resolved in zip(asked, *parts, strict=True):
+            chains = zip(asked, logits, labels["backbone"], labels["resolved"] == 1, strict=True)
+            for ask, prediction, reference, resolved in chains:
                 chain = prediction.float(), reference.float(), resolved
                 # Distances place parts that gaps separate; orientations, with a gradient for every unit, fold the chain.
-                error = frame_aligned_error(*chain) + 4 * orientation_error(*chain) if ask else prediction.sum() * 0.0
+                error = frame_aligned_error(*chain) + 4 * orientation_error(*chain) if ask else logits.new_zeros(())
                 losses.append(error)
         return torch.stack(losses)
 
@@ -141,8 +152,12 @@ class MultiMedAnswerHead(nn.Module):
         self.query = nn.Linear(config.hidden_size, config.hidden_size)
         self.key = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, pooled, candidates, index):
-        """`candidates` `(distinct candidates, hidden)`, `index` `(batch, most candidates)` into them, -1 for none."""
+    def forward(self, pooled, candidates=None, index=None):
+        """`candidates` `(distinct candidates, hidden)`, `index` `(batch, most candidates)` into them, -1 for none; None without
+        choices.
+        """
+        if candidates is None:
+            return pooled.new_zeros(len(pooled), 0)
         scores = self.query(self.dropout(pooled)) @ self.key(candidates).T / pooled.shape[-1] ** 0.5
         chosen = scores.float().gather(1, index.clamp(min=0))
         return chosen.masked_fill(index < 0, torch.finfo(torch.float32).min)
@@ -162,13 +177,10 @@ HEADS = {
 }
 
 
-def is_present(kind, labels, lengths=None):
-    """Which samples `(batch,)` ask this task; `labels` as the head of `kind` takes them.
-
-    For structures: which chains do, `lengths` `(chains,)` being their residues.
-    """
+def is_present(kind, labels):
+    """Which samples `(batch,)` ask this task; `labels` as the head of `kind` takes them."""
     if kind == "structure":
-        return torch.stack([part.sum() >= RESOLVED for part in torch.split(labels["resolved"], lengths.tolist())])
+        return (labels["resolved"] == 1).sum(1) >= RESOLVED
     if kind == "regression":
         return (~torch.isnan(labels)).any(1)
     if kind == "multi_label":

@@ -19,7 +19,8 @@ class MultiMedOutput(ModelOutput):
 
     Args:
         loss (`torch.FloatTensor` of shape `(1,)`): mean over samples of the weighted losses of the tasks they ask.
-        logits (`dict[str, torch.FloatTensor]`): task name to what its head predicts; shapes as the heads say.
+        logits (`dict[str, torch.FloatTensor]`): task name to what its head predicts; shapes as the heads say, empty
+            without a chain or a candidate to predict for.
         losses (`dict[str, torch.FloatTensor]`): task name to the mean loss of the samples that ask it, detached.
         pooler_output (`torch.FloatTensor` of shape `(batch_size, hidden_size)`): one vector per sample.
     """
@@ -38,40 +39,28 @@ class MultiMedHeads(nn.Module):
         self.kinds = {task["name"]: task["kind"] for task in config.tasks}
         self.tasks = nn.ModuleDict({task["name"]: HEADS[task["kind"]](config, task) for task in config.tasks})
 
-    def forward(self, pooled, residues=None, lengths=None, candidates=None, index=None):
-        """Logits of every task whose input is there.
+    def forward(self, pooled, chains=(), candidates=()):
+        """Logits of every task; those of a task whose input no sample has are empty, so that all batches have one form.
 
         Args:
             pooled: `(batch, hidden)`.
-            residues: `(residues, hidden)` of all chains, and `lengths` `(chains,)`; None without protein.
-            candidates: `(distinct candidates, hidden)`, and `index` `(batch, most candidates)`; None without choices.
+            chains: what `MultiMedStructureHead` takes besides; empty without protein.
+            candidates: what `MultiMedAnswerHead` takes besides; empty without choices.
         """
-        logits = {}
-        for name, head in self.tasks.items():
-            if self.kinds[name] == "structure":
-                if residues is not None:
-                    logits[name] = head(residues, lengths)
-            elif self.kinds[name] == "answer":
-                if candidates is not None:
-                    logits[name] = head(pooled, candidates, index)
-            else:
-                logits[name] = head(pooled)
-        return logits
+        besides = {"structure": chains, "answer": candidates}
+        return {name: head(pooled, *besides.get(self.kinds[name], ())) for name, head in self.tasks.items()}
 
-    def losses(self, logits, labels, lengths=None):
+    def losses(self, logits, labels):
         """Per task, the losses of the samples that ask it, `(asking,)`; tasks that no sample asks are left out."""
         losses = {}
         for name, target in labels.items():
             if name not in self.kinds:
                 raise ValueError(f"Expected labels of tasks among {list(self.kinds)}, got {name!r}.")
-            if name not in logits:
+            if not logits[name].numel():
                 continue
-            head = self.tasks[name]
-            structure = self.kinds[name] == "structure"
-            present = is_present(self.kinds[name], target, lengths)
-            each = head.loss(logits[name], target, lengths) if structure else head.loss(logits[name], target)
+            present = is_present(self.kinds[name], target)
             if bool(present.any()):
-                losses[name] = each[present]
+                losses[name] = self.tasks[name].loss(logits[name], target)[present]
         return losses
 
 
@@ -137,19 +126,20 @@ class MultiMedForMultitask(MultiMedPreTrainedModel):
             ValueError: a modality or task that the configuration does not have, or a sample without any modality.
         """
         encoded = self.multimed(sample_ids, inputs)
-        residues = lengths = candidates = index = None
+        chains: tuple = ()
+        candidates: tuple = ()
         if "protein" in (encoded.token_index or {}):
             residues = encoded.last_hidden_state[encoded.token_index["protein"]]
-            lengths = encoded.token_lengths["protein"]
+            chains = (residues, encoded.token_lengths["protein"], inputs["protein"]["samples"])
         if choices is not None and "answer" in self.heads.kinds.values():
             # Candidates are samples of their own: read by the same network, never mixed with the questions.
             every = torch.arange(len(choices["lengths"]), device=sample_ids.device)
             text = {"input_ids": choices["input_ids"], "lengths": choices["lengths"], "samples": every}
-            candidates, index = self.multimed(every, {"text": text}).pooler_output, choices["index"]
-        logits = self.heads(encoded.pooler_output, residues, lengths, candidates, index)
+            candidates = (self.multimed(every, {"text": text}).pooler_output, choices["index"])
+        logits = self.heads(encoded.pooler_output, chains, candidates)
         loss, means = None, None
         if labels is not None:
-            losses = self.heads.losses(logits, labels, lengths)
+            losses = self.heads.losses(logits, labels)
             # A batch that asks nothing still has a loss that can be differentiated.
             loss = encoded.pooler_output.float().sum() * 0.0
             loss = loss + sum(each.sum() * self.weights[name] for name, each in losses.items()) / len(sample_ids)

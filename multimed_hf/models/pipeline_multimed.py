@@ -30,11 +30,11 @@ class MultiMedPipeline(Pipeline):
         answers = {}
         for task in self.model.config.tasks:
             name, kind = task["name"], task["kind"]
-            if name not in model_outputs["logits"] or (tasks is not None and name not in tasks):
-                continue
             logits = model_outputs["logits"][name].float()
+            if not logits.numel() or (tasks is not None and name not in tasks):
+                continue
             if kind in ("regression", "structure"):
-                answers[name] = (logits[0] if kind == "regression" else logits).tolist()
+                answers[name] = logits[0].tolist()
                 continue
             labels = model_outputs["asked"] if kind == "answer" else task["labels"]
             scores = (logits[0].sigmoid() if kind == "multi_label" else logits[0].softmax(-1)).tolist()

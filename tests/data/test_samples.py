@@ -191,9 +191,13 @@ def test_batch_has_labels_of_every_head_and_sample(samples, heads):
     assert findings.shape == (9, 14) and findings[3, :2].tolist() == [1, 0]
     assert (findings[[0, 1, 2, 4, 5, 6, 7, 8]] == IGNORE).all()
     structure = labels["protein_structure_prediction/backbone"]
-    np.testing.assert_array_equal(structure["backbone"][:4], BACKBONE)
-    assert structure["backbone"].shape == (6, 3, 3) and not structure["backbone"][4:].any()
-    assert structure["resolved"].tolist() == [True, True, False, True, False, False]
+    assert structure["backbone"].shape == (9, 4, 3, 3) and structure["resolved"].shape == (9, 4)
+    np.testing.assert_array_equal(structure["backbone"][5], BACKBONE)
+    assert structure["resolved"][5].tolist() == [1, 1, 0, 1]
+    assert (structure["resolved"][:5] == IGNORE).all()
+    # A chain of two residues without a structure: unresolved, and padded to the longest.
+    assert sorted(structure["resolved"][6:].tolist()) == sorted([[0, 0, IGNORE, IGNORE]] + [[IGNORE] * 4] * 2)
+    assert np.flatnonzero(structure["backbone"].any((1, 2, 3))).tolist() == [5]
 
 
 def test_processor_gets_one_entry_per_sample(samples):
@@ -207,7 +211,7 @@ def test_processor_gets_one_entry_per_sample(samples):
 
 def test_structure_labels_without_a_chain_are_empty(samples, heads):
     labels = MultiMedCollator(recorder, heads)(samples[:3])["labels"]["protein_structure_prediction/backbone"]
-    assert labels["backbone"].shape == (0, 3, 3) and labels["resolved"].shape == (0,)
+    assert labels["backbone"].shape == (3, 0, 3, 3) and labels["resolved"].shape == (3, 0)
 
 
 def test_an_answer_beyond_the_choices_is_no_label(heads):

@@ -18,7 +18,7 @@ from multimed_hf.evaluation.baselines import FOLDS, LOGISTIC_C
 from multimed_hf.evaluation.evaluate import OVERFIT_CHECK, evaluate_checkpoint, training_record
 from multimed_hf.evaluation.predict import predict
 from multimed_hf.evaluation.results import read_results, write_results
-from multimed_hf.metrics import best_f1_thresholds, multi_label
+from multimed_hf.metrics import best_f1_thresholds, multilabel
 from multimed_hf.tasks import TASKS
 from multimed_hf.training.checkpoint import load_checkpoint
 from multimed_hf.training.train import Settings, fit
@@ -114,7 +114,7 @@ def test_f1_is_at_thresholds_of_the_validation_split(results, checkpoint, built)
         for rows in splits.values()
     )
     thresholds = best_f1_thresholds(validation.predictions, validation.references)
-    scores = multi_label(test.predictions, test.references, heads[0].labels, thresholds)
+    scores = multilabel(test.predictions, test.references, heads[0].labels, thresholds)
     result = next(result for result in results if result.task == "report_findings")
     assert result.scores["macro_f1"] == pytest.approx(scores["macro_f1"])
     assert ((test.predictions >= thresholds) != (test.predictions >= 0.5)).any()

@@ -4,7 +4,7 @@ import pytest
 from multimed_hf.data.heads import Head
 from multimed_hf.evaluation.predict import Predictions
 from multimed_hf.evaluation.score import UNDEFINED, score_baselines, score_rows, training_profiles
-from multimed_hf.metrics import SCORES, score_with_interval
+from multimed_hf.metrics import regression, score_with_interval
 
 CELLS = Head("cell_type_classification/x", "cell_type_classification", "single_label", ("a", "b"))
 GENES = Head("expression_prediction/x", "expression_prediction", "regression", num_targets=2)
@@ -25,9 +25,7 @@ def cell_rows(count):
 def test_scores_are_those_of_the_metric_with_its_interval():
     rows = cell_rows(30)
     scored = score_rows(rows, "cell", seed=3, options={"labels": CELLS.labels})
-    direct = score_with_interval(
-        "single_label", "macro_f1", rows.predictions, rows.references, rows.groups, "cell", seed=3
-    )
+    direct = score_with_interval("cell_type", rows.predictions, rows.references, rows.groups, "cell", seed=3)
     assert (scored["low"], scored["high"]) == (direct["interval"]["low"], direct["interval"]["high"])
     assert scored["score"] == direct["macro_f1"] == scored["scores"]["macro_f1"]
     assert (scored["n"], scored["groups"], scored["reasons"]) == (30, 30, {})
@@ -70,7 +68,7 @@ def test_profiles_are_means_of_training_rows_by_stratum():
     assert training_profiles(GENES, train, ["t", "b", "t"], ["t"])["strata_mean"]["t"].tolist() == [1.0, 4.0]
     assert "strata" not in training_profiles(GENES, train, [""] * 3, [""])
     assert training_profiles(GENES, [], [], ["t"]) == {}
-    assert "skill_over_cell_type_mean" in SCORES["regression"](
+    assert "skill_over_cell_type_mean" in regression(
         np.zeros((1, 2)), np.ones((1, 2)), **(profiles | {"strata": ["b"]})
     )
 

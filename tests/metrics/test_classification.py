@@ -6,7 +6,7 @@ import sklearn.metrics as sk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multimed_hf.metrics import single_label
+from multimed_hf.metrics import classification
 
 
 def rows(n, classes, seed=0, present=None):
@@ -20,7 +20,7 @@ def rows(n, classes, seed=0, present=None):
 def test_equal_to_scikit_learn(seed, classes, n):
     probabilities, references = rows(n, classes, seed)
     predicted = probabilities.argmax(axis=1)
-    scores = single_label(probabilities, references)
+    scores = classification(probabilities, references)
     assert scores["accuracy"] == pytest.approx(sk.accuracy_score(references, predicted))
     assert scores["balanced_accuracy"] == pytest.approx(sk.balanced_accuracy_score(references, predicted))
     assert scores["macro_f1"] == pytest.approx(sk.f1_score(references, predicted, average="macro"))
@@ -41,9 +41,23 @@ def test_equal_to_scikit_learn(seed, classes, n):
 
 def test_auroc_and_brier_are_scikit_learns_multiclass_forms():
     probabilities, references = rows(100, 4)
-    scores = single_label(probabilities, references)
+    scores = classification(probabilities, references)
     assert scores["auroc"] == pytest.approx(sk.roc_auc_score(references, probabilities, multi_class="ovr"))
     assert scores["brier"] == pytest.approx(sk.brier_score_loss(references, probabilities, scale_by_half=False))
+
+
+def test_top_k_is_scikit_learns_and_ties_go_to_the_first():
+    probabilities, references = rows(80, 5)
+    scores = classification(probabilities, references, top_k=(1, 3, 5))
+    assert scores["top_1_accuracy"] == scores["accuracy"]
+    assert scores["top_3_accuracy"] == pytest.approx(sk.top_k_accuracy_score(references, probabilities, k=3))
+    assert scores["top_5_accuracy"] == 1.0
+    # All equally probable: the first two columns are the first two places.
+    even = classification(np.full((4, 4), 0.25), [0, 1, 2, 3], top_k=(2,))
+    assert (even["top_2_accuracy"], even["accuracy"]) == (0.5, 0.25)
+    for k in (0, 6):
+        with pytest.raises(ValueError, match=rf"top_k in \[1, 5\], got {k}"):
+            classification(probabilities, references, top_k=(1, k))
 
 
 def test_calibration_error_is_that_of_a_loop_over_bins():
@@ -54,23 +68,23 @@ def test_calibration_error_is_that_of_a_loop_over_bins():
         inside = (top > low) & (top <= low + 1 / 15)
         if inside.any():
             expected += inside.mean() * abs(top[inside].mean() - right[inside].mean())
-    assert single_label(probabilities, references)["ece"] == pytest.approx(expected)
+    assert classification(probabilities, references)["ece"] == pytest.approx(expected)
 
 
 def test_upper_end_of_a_calibration_bin_belongs_to_it():
-    scores = single_label([[0.6, 0.4], [0.59, 0.41]], [0, 1])
+    scores = classification([[0.6, 0.4], [0.59, 0.41]], [0, 1])
     assert scores["ece"] == pytest.approx(abs((0.6 - 1) + 0.59) / 2)
 
 
 def test_a_confident_and_right_model_is_calibrated():
-    scores = single_label(np.eye(3), [0, 1, 2])
+    scores = classification(np.eye(3), [0, 1, 2])
     assert scores["ece"] == 0.0
     assert scores["brier"] == 0.0
 
 
 def test_class_without_reference_is_left_out_and_counted():
     probabilities = [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]]
-    scores = single_label(probabilities, [0, 1, 1], labels=["a", "b", "c"])
+    scores = classification(probabilities, [0, 1, 1], labels=["a", "b", "c"])
     assert scores["balanced_accuracy"] == pytest.approx(0.75)
     assert scores["classes_absent"] == 1
     assert "recall/c" not in scores
@@ -79,7 +93,7 @@ def test_class_without_reference_is_left_out_and_counted():
 
 
 def test_one_class_only_shows_no_skill():
-    scores = single_label([[0.9, 0.1], [0.8, 0.2]], [0, 0])
+    scores = classification([[0.9, 0.1], [0.8, 0.2]], [0, 0])
     assert scores["kappa"] == 0.0
     assert scores["mcc"] == 0.0
     assert np.isnan(scores["auroc"])
@@ -106,16 +120,16 @@ def test_one_class_only_shows_no_skill():
 )
 def test_bad_input_is_refused(predictions, references, message):
     with pytest.raises(ValueError, match=message):
-        single_label(predictions, references)
+        classification(predictions, references)
 
 
 @pytest.mark.parametrize("labels", [["a"], ["a", "a"]])
 def test_labels_must_name_every_class_once(labels):
     with pytest.raises(ValueError, match="2 distinct label names"):
-        single_label([[0.5, 0.5]], [0], labels=labels)
+        classification([[0.5, 0.5]], [0], labels=labels)
 
 
 def test_single_precision_softmax_is_accepted():
     logits = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32)
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    assert single_label(probabilities, np.zeros(50, dtype=np.int64))["classes_absent"] == 6
+    assert classification(probabilities, np.zeros(50, dtype=np.int64))["classes_absent"] == 6

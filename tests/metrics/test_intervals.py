@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, t
 
-from multimed_hf.metrics import bootstrap, bootstrap_interval, paired_difference
+from multimed_hf.metrics import bootstrap, bootstrap_interval, of_rows
 
 VALUES = np.random.default_rng(0).normal(size=400)
 
 
 def mean_of(values):
-    return lambda indices: float(values[indices].mean())
+    return lambda weights: weights @ values / weights.sum(axis=1)
 
 
 def test_interval_of_a_mean_is_close_to_the_normal_one():
@@ -19,6 +19,22 @@ def test_interval_of_a_mean_is_close_to_the_normal_one():
     assert interval.low == pytest.approx(VALUES.mean() - half, abs=0.1 * half)
     assert interval.high == pytest.approx(VALUES.mean() + half, abs=0.1 * half)
     assert (interval.level, interval.groups, interval.resamples, interval.unit) == (0.9, 400, 4000, "cell")
+
+
+def test_few_groups_widen_the_interval_as_the_t_distribution_does():
+    values = np.random.default_rng(4).normal(size=20)
+    drawn = bootstrap(mean_of(values), 20, resamples=40_000)
+    half = t.ppf(0.975, 19) * values.std(ddof=1) / np.sqrt(20)
+    interval = drawn.interval()
+    assert interval.high - interval.low == pytest.approx(2 * half, rel=0.04)
+    low, high = np.quantile(drawn.estimates, [0.025, 0.975])
+    assert interval.high - interval.low > 1.05 * (high - low)
+
+
+def test_weights_are_those_of_the_rows_taken():
+    groups = np.arange(400) % 25
+    by_rows = bootstrap(of_rows(lambda indices: float(VALUES[indices].mean())), 400, groups, resamples=30)
+    assert by_rows.estimates == pytest.approx(bootstrap(mean_of(VALUES), 400, groups, resamples=30).estimates)
 
 
 def test_rows_of_a_group_enter_together_and_as_often():
@@ -37,7 +53,7 @@ def test_rows_of_a_group_enter_together_and_as_often():
         drawn_sizes.append(len(indices))
         return 0.0
 
-    assert bootstrap(statistic, len(groups), groups, resamples=50).groups == 30
+    assert bootstrap(of_rows(statistic), len(groups), groups, resamples=50).groups == 30
     assert len(set(drawn_sizes)) > 1
 
 
@@ -71,27 +87,12 @@ def test_unit_is_row_or_group_where_none_is_named():
 @pytest.mark.parametrize(("undefined", "refused"), [(50, False), (51, True)])
 def test_undefined_resamples_are_counted(undefined, refused):
     calls = iter(range(1000))
-    drawn = bootstrap(lambda _: np.nan if next(calls) < undefined else 1.0, 30)
+    drawn = bootstrap(of_rows(lambda _: np.nan if next(calls) < undefined else 1.0), 30)
     if refused:
         assert drawn.interval() is None
         assert drawn.refusal.startswith("the score is undefined on 51 of 1000 resamples")
     else:
         assert drawn.interval().resamples == 950
-
-
-def test_paired_difference_cancels_what_both_share():
-    better = VALUES + 0.1 + 0.01 * np.random.default_rng(2).normal(size=400)
-    paired = paired_difference(mean_of(better), mean_of(VALUES), 400, unit="row")
-    assert paired.difference == pytest.approx(0.1, abs=0.01)
-    assert paired.interval.low > 0.09
-    assert paired.smallest_detectable == (paired.interval.high - paired.interval.low) / 2 < 0.01
-
-
-def test_paired_difference_with_too_few_groups_keeps_the_difference():
-    paired = paired_difference(mean_of(VALUES + 1), mean_of(VALUES), 400, np.zeros(400))
-    assert paired.difference == pytest.approx(1.0)
-    assert paired.interval is None and paired.smallest_detectable is None
-    assert "1 group (" in paired.refusal
 
 
 @pytest.mark.parametrize(
@@ -105,4 +106,4 @@ def test_paired_difference_with_too_few_groups_keeps_the_difference():
 )
 def test_bad_input_is_refused(n, kwargs, message):
     with pytest.raises(ValueError, match=message):
-        bootstrap_interval(lambda indices: 0.0, n, **kwargs)
+        bootstrap_interval(lambda weights: np.zeros(len(weights)), n, **kwargs)

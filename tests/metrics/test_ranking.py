@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from multimed_hf.metrics import auroc, average_precision
-from multimed_hf.metrics.ranking import average_ranks
+from multimed_hf.metrics.ranking import average_ranks, best_f1
 
 # Few distinct scores, so that most rows are tied.
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.booleans()), min_size=2, max_size=40)
@@ -58,3 +58,37 @@ def test_a_known_score_must_be_a_number():
 def test_ranks_are_those_of_scipy(values):
     columns = np.array([values, values[::-1]], dtype=float).T
     assert average_ranks(columns).tolist() == rankdata(columns, axis=0).tolist()
+
+
+@given(st.integers(0, 10_000), st.integers(2, 40))
+def test_weights_are_scikit_learns_sample_weights(seed, n):
+    generator = np.random.default_rng(seed)
+    scores, positives = generator.integers(4, size=n) / 4, generator.random(n) < 0.5
+    weights = generator.poisson(1.0, size=(3, n)).astype(float)
+    areas, precisions = auroc(scores, positives, weights=weights), average_precision(scores, positives, weights=weights)
+    best = best_f1(scores, positives, weights=weights)
+    for row, area, precision, f1 in zip(weights, areas, precisions, best, strict=True):
+        kept = positives[row > 0]
+        if kept.any() and not kept.all():
+            assert area == pytest.approx(roc_auc_score(positives, scores, sample_weight=row))
+        else:
+            assert np.isnan(area)
+        if kept.any():
+            assert precision == pytest.approx(average_precision_score(positives, scores, sample_weight=row))
+            at = [f1_score(positives, scores >= threshold, sample_weight=row) for threshold in set(scores[row > 0])]
+            assert f1 == pytest.approx(max(at))
+        else:
+            assert np.isnan(precision) and np.isnan(f1)
+
+
+def test_scores_over_a_wide_range_and_infinite_ones_keep_their_order():
+    scores = np.array([-np.inf, -1e300, -1e-300, 0.0, 1e-300, 1e300, np.inf])
+    positives = np.array([0, 0, 0, 1, 0, 1, 1], dtype=bool)
+    assert auroc(scores, positives) == pytest.approx(roc_auc_score(positives, np.arange(7)))
+    assert auroc(np.zeros(7), positives) == 0.5
+
+
+def test_hundred_thousand_rows_have_no_rounding():
+    generator = np.random.default_rng(0)
+    scores, positives = generator.integers(50, size=100_000), generator.random(100_000) < 0.01
+    assert auroc(scores, positives) == pytest.approx(roc_auc_score(positives, scores), abs=1e-12)

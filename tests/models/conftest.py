@@ -89,7 +89,7 @@ class ModelTester:
         import torch
 
         rng = np.random.default_rng(seed)
-        size, residues = len(samples), sum(len(sample.get("protein", "")) for sample in samples)
+        size, lengths = len(samples), torch.tensor([len(sample.get("protein", "")) for sample in samples])
         made: dict[str, Any] = {}
         for task in config.tasks:
             count = len(task.get("labels", "12"))
@@ -98,8 +98,10 @@ class ModelTester:
             elif task["kind"] == "regression":
                 label = torch.from_numpy(rng.normal(size=(size, task["num_targets"])).astype(np.float32))
             elif task["kind"] == "structure":
-                walk = np.cumsum(rng.normal(size=(residues, 3, 3)) * 2, axis=0).astype(np.float32)
-                label = {"backbone": torch.from_numpy(walk), "resolved": torch.ones(residues, dtype=torch.bool)}
+                longest = int(lengths.max())
+                walk = np.cumsum(rng.normal(size=(size, longest, 3, 3)) * 2, axis=1).astype(np.float32)
+                inside = torch.arange(longest) < lengths[:, None]
+                label = {"backbone": torch.from_numpy(walk), "resolved": torch.where(inside, 1, -100)}
             else:
                 label = torch.from_numpy(rng.integers(0, count, size))
             made[task["name"]] = label

@@ -111,30 +111,36 @@ def test_regression_speaks_in_units_of_the_data(tester):
 @torch.no_grad()
 def test_structure_head_splits_chains(tester):
     head = head_of(tester, "structure", scale=0.2)
-    residues = vectors(tester, 12)
-    packed = head(residues, torch.tensor([5, 1, 6]))
-    assert packed.shape == (12, 3, 3)
-    for start, end in ((0, 5), (5, 6), (6, 12)):
-        torch.testing.assert_close(packed[start:end], head(residues[start:end], torch.tensor([end - start])))
-        assert not packed[start, 1].any(), "every chain starts at the origin"
-    resolved = torch.ones(12, dtype=torch.bool)
-    labels = {"backbone": packed + torch.tensor([100.0, -3.0, 7.0]), "resolved": resolved}
-    losses = head.loss(packed, labels, torch.tensor([5, 1, 6]))
-    assert losses.shape == (3,) and losses.max() < 2e-3
+    pooled, residues = vectors(tester, 5), vectors(tester, 12)
+    lengths, samples = torch.tensor([5, 1, 6]), torch.tensor([0, 2, 3])
+    chains = head(pooled, residues, lengths, samples)
+    assert chains.shape == (5, 6, 3, 3)
+    for sample, start, end in ((0, 0, 5), (2, 5, 6), (3, 6, 12)):
+        alone = head(pooled[:1], residues[start:end], torch.tensor([end - start]), torch.tensor([0]))
+        torch.testing.assert_close(chains[sample, : end - start], alone[0])
+        assert not chains[sample, 0, 1].any(), "every chain starts at the origin"
+        assert not chains[sample, end - start :].any()
+    assert not chains[[1, 4]].any() and head(pooled).shape == (5, 0, 3, 3)
+    resolved = torch.tensor([[1] * 5 + [-100], [-100] * 6, [1] + [-100] * 5, [1] * 6, [-100] * 6])
+    labels = {"backbone": chains + torch.tensor([100.0, -3.0, 7.0]), "resolved": resolved}
+    losses = head.loss(chains, labels)
+    assert losses.shape == (5,) and losses.max() < 2e-3
     # Three residues fix no structure.
-    resolved[8:] = False
-    assert head.loss(packed * 2, labels, torch.tensor([5, 1, 6]))[[1, 2]].tolist() == [0, 0]
-    assert is_present("structure", labels, torch.tensor([5, 1, 6])).tolist() == [True, False, False]
+    resolved[3, 3:] = 0
+    assert head.loss(chains * 2, labels)[1:].tolist() == [0, 0, 0, 0]
+    assert is_present("structure", labels).tolist() == [True, False, False, False, False]
+    with pytest.raises(ValueError, match=r"backbones of shape \(5, 6, 3, 3\).*got \(5, 7, 3, 3\)"):
+        head.loss(chains, {"backbone": torch.zeros(5, 7, 3, 3), "resolved": torch.zeros(5, 7)})
 
 
 @torch.no_grad()
 def test_structures_keep_their_precision_under_autocast(tester):
     head = head_of(tester, "structure", scale=0.2)
-    residues, lengths = vectors(tester, 300), torch.tensor([300])
+    residues, one = vectors(tester, 300), torch.tensor([0])
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        chain = head(residues, lengths)
-        labels = {"backbone": chain + 1e3, "resolved": torch.ones(300, dtype=torch.bool)}
-        loss = head.loss(chain, labels, lengths)
+        chain = head(residues[:1], residues, torch.tensor([300]), one)
+        loss = head.loss(chain, {"backbone": chain + 1e3, "resolved": torch.ones(1, 300)})
+    chain = chain[0]
     assert chain.dtype == loss.dtype == torch.float32 and loss < 5e-3
     steps = (chain[1:, 1] - chain[:-1, 1]).norm(dim=-1)
     torch.testing.assert_close(steps, torch.full_like(steps, 3.804), atol=1e-3, rtol=0)

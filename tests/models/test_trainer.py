@@ -11,6 +11,7 @@ from transformers import Trainer, TrainingArguments
 from multimed_hf.data.heads import heads_in
 from multimed_hf.data.samples import MultiMedCollator, SampleDataset
 from multimed_hf.data.schema import RowCompleter, features_of
+from multimed_hf.metrics import compute_metrics_for, find_metric, structure
 
 
 def rows(subset, partial):
@@ -134,6 +135,33 @@ def test_predicts_and_computes_metrics(tester, parts, tmp_path):
     np.testing.assert_allclose(found.predictions[name], expected, atol=1e-5)
     right = (expected.argmax(1) == batch["labels"][name]).float().mean()
     assert trainer.evaluate()["eval_accuracy"] == pytest.approx(float(right))
+
+
+def test_metrics_of_every_head_in_batches_that_ask_few(tester, parts, tmp_path):
+    """All modalities: most batches lack a chain or a question, and every row is what it is among all rows at once."""
+    trainer = trainer_of(tester, parts, tmp_path, per_device_eval_batch_size=3)
+    tasks = trainer.model.config.tasks
+    trainer.compute_metrics = compute_metrics_for(tasks)
+    found = trainer.predict(trainer.eval_dataset)
+    batch = trainer.data_collator(list(trainer.eval_dataset))
+    with torch.inference_mode():
+        logits = trainer.model.eval()(**batch).logits
+    for task in tasks:
+        name = task["name"]
+        ours, theirs = logits[name].numpy(), found.predictions[name]
+        if task["kind"] in ("structure", "answer"):
+            # Trainer pads with -100 what the model fills with 0, or with the lowest number.
+            filled = 0 if task["kind"] == "structure" else np.finfo(np.float32).min
+            ours, theirs = ours[ours != filled], theirs[ours != filled]
+        np.testing.assert_allclose(theirs, ours, atol=1e-4)
+    scores = {key.removeprefix("test_") for key in found.metrics}
+    assert {f"{task['name']}/{find_metric(task['name'].split('/')[0]).main_score}" for task in tasks} <= scores
+    structures = "protein_structure_prediction/backbone"
+    chains = [len(row["protein"]) for row in parts[2][1]]
+    predicted = [chain[:length, 1] for chain, length in zip(found.predictions[structures][-10:], chains, strict=True)]
+    true = [np.array(row["backbone"])[:, 1] for row in parts[2][1]]
+    expected = structure(predicted, true)["tm_score"]
+    assert found.metrics[f"test_{structures}/tm_score"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_evaluation_loss_is_the_mean_over_samples(tester, parts, tmp_path):
