@@ -58,7 +58,7 @@ def mean_where(values: FloatArray, counted: BoolArray) -> FloatArray:
     return divide(np.where(counted, values, 0.0).sum(axis=-1), counted.sum(axis=-1))
 
 
-def divide(numerator: FloatArray, denominator: FloatArray | IntArray) -> FloatArray:
+def divide(numerator: FloatArray | IntArray, denominator: FloatArray | IntArray) -> FloatArray:
     """The quotient, NaN where the denominator is 0."""
     shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
     return np.divide(numerator, denominator, out=np.full(shape, np.nan), where=np.asarray(denominator) > 0)

@@ -6,12 +6,16 @@ A column is sorted once; every score is then a sum over its sorted places, under
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from multimed_hf.metrics.arrays import BoolArray, FloatArray, IntArray
 from multimed_hf.metrics.confusion import divide
+
+# Weights, of whole numbers where these are numbers of draws, and sums of them.
+_Counts = NDArray[Any]
 
 # Entries of (weightings, rows) handled at once: small enough to stay in the processor's cache.
 _CHUNK_ELEMENTS = 1 << 17
@@ -66,8 +70,8 @@ def best_f1_threshold(scores: FloatArray, positives: BoolArray) -> float:
         positives: `(n,)`, at least one of them true.
     """
     column = _Column(scores, positives, np.arange(len(scores)))
-    f1 = column.f1_at_places(np.ones((1, len(scores))))[0]
-    return float(column.ascending[len(f1) - 1 - np.argmax(f1[::-1])])
+    f1 = column.f1_at_positives(np.ones((1, len(scores))))[0]
+    return float(column.scores[len(f1) - 1 - np.argmax(f1[::-1])])
 
 
 def average_ranks(values: FloatArray) -> FloatArray:
@@ -81,55 +85,59 @@ def average_ranks(values: FloatArray) -> FloatArray:
 
 
 class _Column:
-    """One column of scores in ascending order: the rows, and for each place where its ties begin and end."""
+    """One column of scores in ascending order, positives and negatives apart.
+
+    All scores are sums over the positives: a threshold between two of them is never better than one at a positive.
+    """
 
     def __init__(self, scores: FloatArray, positives: BoolArray, rows: IntArray):
         order = np.argsort(scores)
-        self.rows = rows[order]
-        self.ascending = scores[order]
-        self.positive = positives[order]
-        self.start, self.end = _tie_bounds(self.ascending)
-        self.positive_places = np.flatnonzero(self.positive)
+        ascending, positive = scores[order], positives[order]
+        start, end = _tie_bounds(ascending)
+        places = np.flatnonzero(positive)
+        negatives_before = _from_zero((~positive).astype(np.int64)[None])[0]
+        self.positives, self.negatives = rows[order[places]], rows[order[~positive]]
+        self.scores = ascending[places]
+        # How many come before each positive and all of its equals; and of negatives, before or equal.
+        self.negatives_below, self.negatives_to = negatives_before[start[places]], negatives_before[end[places]]
+        self.positives_below = start[places] - self.negatives_below
 
-    def auroc(self, weights: FloatArray) -> FloatArray:
+    def auroc(self, weights: _Counts) -> FloatArray:
         """`(weightings,)`."""
-        weight = weights[:, self.rows]
-        negatives = _from_zero(np.where(self.positive, 0.0, weight))
-        places = self.positive_places
-        won = (negatives[:, self.start[places]] + negatives[:, self.end[places]]) / 2.0
-        positive_weight = weight[:, places]
-        total = positive_weight.sum(axis=1)
-        return divide((positive_weight * won).sum(axis=1), total * negatives[:, -1])
+        weight, negatives = self._weights(weights)
+        won = negatives[:, self.negatives_below] + negatives[:, self.negatives_to]
+        return divide((weight * won).sum(axis=1) / 2.0, weight.sum(axis=1) * negatives[:, -1])
 
-    def average_precision(self, weights: FloatArray) -> FloatArray:
+    def average_precision(self, weights: _Counts) -> FloatArray:
         """`(weightings,)`."""
-        weight = weights[:, self.rows]
-        precision, total = self._precision(weight, self.start[self.positive_places])
-        return divide((weight[:, self.positive_places] * precision).sum(axis=1), total)
+        weight, negatives = self._weights(weights)
+        hits, called, total = self._above(weight, negatives)
+        precision = np.divide(hits, called, out=np.zeros(hits.shape), where=called > 0)
+        return divide((weight * precision).sum(axis=1), total[:, 0])
 
-    def best_f1(self, weights: FloatArray) -> FloatArray:
+    def best_f1(self, weights: _Counts) -> FloatArray:
         """`(weightings,)`."""
-        return self.f1_at_places(weights).max(axis=1)
+        return self.f1_at_positives(weights).max(axis=1)
 
-    def f1_at_places(self, weights: FloatArray) -> FloatArray:
-        """F1 `(weightings, places)` of calling every row positive that scores at least as high as that place."""
-        weight = weights[:, self.rows]
-        hits, called, total = self._above(weight, self.start)
-        return 2.0 * divide(hits, np.where(total > 0, called + total, 0.0))
+    def f1_at_positives(self, weights: _Counts) -> FloatArray:
+        """F1 `(weightings, positives)` of calling every row positive that scores at least as high as that positive."""
+        hits, called, total = self._above(*self._weights(weights))
+        return 2.0 * divide(hits, np.where(total > 0, called + total, 0))
 
-    def _precision(self, weight: FloatArray, places: IntArray) -> tuple[FloatArray, FloatArray]:
-        hits, called, total = self._above(weight, places)
-        return np.divide(hits, called, out=np.zeros_like(hits), where=called > 0), total[:, 0]
+    def _weights(self, weights: _Counts) -> tuple[_Counts, _Counts]:
+        """Weights of the positives `(weightings, positives)`, and sums from zero of those of the negatives."""
+        return np.take(weights, self.positives, axis=1), _from_zero(np.take(weights, self.negatives, axis=1))
 
-    def _above(self, weight: FloatArray, places: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Weight of the positives and of all rows from each place upwards, and of all positives `(weightings, 1)`."""
-        positives, all_rows = _from_zero(np.where(self.positive, weight, 0.0)), _from_zero(weight)
-        total = positives[:, -1:]
-        return total - positives[:, places], all_rows[:, -1:] - all_rows[:, places], total
+    def _above(self, weight: _Counts, negatives: _Counts) -> tuple[_Counts, _Counts, _Counts]:
+        """Weight of the positives and of all rows from each positive upwards, and of all positives `(weightings, 1)`."""
+        below = _from_zero(weight)
+        total = below[:, -1:]
+        hits = total - below[:, self.positives_below]
+        return hits, hits + negatives[:, -1:] - negatives[:, self.negatives_below], total
 
 
 def _over_columns(
-    score: Callable[[_Column, FloatArray], FloatArray],
+    score: Callable[[_Column, _Counts], FloatArray],
     scores: ArrayLike,
     positives: ArrayLike,
     known: ArrayLike | None,
@@ -148,7 +156,10 @@ def _over_columns(
         raise ValueError("Expected scores that are numbers, got NaN; mark such entries as not known or leave them out.")
     n = len(values)
     by_column = (values.reshape(n, -1), positive.reshape(n, -1), taken.reshape(n, -1))
-    weightings = np.ones((1, n)) if weights is None else weights
+    counts = np.ones((1, n)) if weights is None else weights
+    # Numbers of draws are whole, and whole numbers add up six times as fast.
+    whole = counts.astype(np.int64)
+    weightings = whole if np.array_equal(whole, counts) else counts
     result = np.full((len(weightings), by_column[0].shape[1]), np.nan)
     chunks = np.array_split(np.arange(len(weightings)), max(1, -(-weightings.size // _CHUNK_ELEMENTS)))
     for index, (column_scores, column_positives, column_known) in enumerate(
@@ -156,7 +167,7 @@ def _over_columns(
     ):
         rows = np.flatnonzero(column_known)
         column = _Column(column_scores[rows], column_positives[rows], rows)
-        if len(column.positive_places):
+        if len(column.positives):
             for chunk in chunks:
                 result[chunk, index] = score(column, weightings[chunk])
     result = result.reshape(len(weightings), *values.shape[1:])
@@ -170,8 +181,8 @@ def _tie_bounds(ascending: FloatArray) -> tuple[IntArray, IntArray]:
     return np.repeat(edges[:-1], sizes), np.repeat(edges[1:], sizes)
 
 
-def _from_zero(values: FloatArray) -> FloatArray:
+def _from_zero(values: _Counts) -> _Counts:
     """Cumulative sums along each row that begin with 0."""
-    sums = np.zeros((len(values), values.shape[1] + 1))
+    sums = np.zeros((len(values), values.shape[1] + 1), dtype=values.dtype)
     np.cumsum(values, axis=1, out=sums[:, 1:])
     return sums

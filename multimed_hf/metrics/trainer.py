@@ -45,7 +45,7 @@ def compute_metrics_for(
         A function of an `EvalPrediction`. `predictions` holds logits, `label_ids` labels: two arrays, or dicts of them by
         the names in `tasks`, in the forms in which `MultiMedCollator` and the heads have them; -100 and NaN mark what is
         not asked, and such rows take no part. Of one task the scores come back under their own names, of several as
-        `<name>/<score>`; tasks that no row asks are left out, and so are scores of single classes and labels.
+        `<name>/<score>`; tasks that no row asks or that have no labels are left out, and so are scores of single classes and labels.
         Answers are scored by the candidate chosen. Use `metric_for_best_model="eval_<key>"`.
 
     Raises:
@@ -62,7 +62,10 @@ def compute_metrics_for(
 
     def compute_metrics(prediction: Any) -> dict[str, float]:
         scores: dict[str, float] = {}
+        asked = _asked(prediction.label_ids, names)
         for name, metric in metrics.items():
+            if name not in asked:
+                continue
             logits = _of_head(prediction.predictions, name, len(names), "predictions")
             labels = _of_head(prediction.label_ids, name, len(names), "label_ids")
             predictions, references = _ASKED[kinds[name]](name, logits, labels)
@@ -84,9 +87,22 @@ def _kind(metric: NamedMetric) -> Kind:
     return kind
 
 
+def _asked(label_ids: Any, names: list[str]) -> list[str]:
+    """The names that there are labels of: a collator may be made for some heads of the model only."""
+    if not isinstance(label_ids, Mapping) or "backbone" in label_ids:
+        return names
+    asked = [name for name in names if name in label_ids]
+    if not asked:
+        raise ValueError(
+            f"Expected label_ids of {' or '.join(map(repr, names))}, got those of {', '.join(label_ids)}; name the heads "
+            "that the collator makes labels for."
+        )
+    return asked
+
+
 def _of_head(values: Any, name: str, tasks: int, what: str) -> Any:
     """What belongs to one head, of dicts by head or, for a model of one task, of the first array."""
-    if isinstance(values, Mapping) and not {"backbone", "resolved"} <= set(values):
+    if isinstance(values, Mapping) and "backbone" not in values:
         if name not in values:
             raise ValueError(f"Expected {what} of {name!r}, got those of {', '.join(values)}; name the model's heads.")
         return values[name]

@@ -65,6 +65,13 @@ def test_heads_are_scored_each_by_its_own_metric():
     }
 
 
+def test_heads_without_labels_are_left_out():
+    logits, labels = GENERATOR.normal(size=(N, 3)), GENERATOR.integers(3, size=N)
+    given = prediction({"eye_state/a": logits, "splice_site/b": logits}, {"splice_site/b": labels})
+    found = compute_metrics_for(["eye_state/a", "splice_site/b"])(given)
+    assert found == scalars(classification(softmax(logits), labels), "splice_site/b/")
+
+
 def test_chains_end_where_their_padding_begins():
     true, predicted = (GENERATOR.normal(size=(4, 9, 3, 3)) * 5 for _ in range(2))
     resolved = np.ones((4, 9), dtype=int)
@@ -94,6 +101,11 @@ def test_the_candidate_chosen_is_the_answer_and_padding_never():
         (["segmentation"], None, "scored from logits and labels"),
         (["eye_state", "splice_site"], (np.zeros((2, 3)), np.zeros(2)), "as a dict by task for 2 tasks, got ndarray"),
         ("eye_state/uci", ({"other": np.zeros((2, 3))}, {"eye_state/uci": np.zeros(2)}), "got those of other"),
+        (
+            "eye_state/uci",
+            ({"eye_state/uci": np.zeros((2, 3))}, {"other": np.zeros(2)}),
+            "label_ids of 'eye_state/uci', got",
+        ),
         ("eye_state", (np.zeros((2, 3)), np.zeros(3)), r"shapes \(n, classes\) and \(n,\), got \(2, 3\) and \(3,\)"),
         ("expression_prediction", (np.zeros((2, 3)), np.zeros((2, 4))), r"got \(2, 3\) and \(2, 4\)"),
         (
