@@ -45,8 +45,8 @@ def compute_metrics_for(
         A function of an `EvalPrediction`. `predictions` holds logits, `label_ids` labels: two arrays, or dicts of them by
         the names in `tasks`, in the forms in which `MultiMedCollator` and the heads have them; -100 and NaN mark what is
         not asked, and such rows take no part. Of one task the scores come back under their own names, of several as
-        `<name>/<score>`; tasks that no row asks or that have no labels are left out, and so are scores of single classes and labels.
-        Answers are scored by the candidate chosen. Use `metric_for_best_model="eval_<key>"`.
+        `<name>/<score>`; tasks that no row asks or that have no labels are left out, and so are scores of single classes
+        and labels. Answers are scored by the candidate chosen. Use `metric_for_best_model="eval_<key>"`.
 
     Raises:
         ValueError: no task, an unknown one, one whose scores need more than logits and labels; when called, predictions

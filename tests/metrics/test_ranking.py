@@ -81,6 +81,14 @@ def test_weights_are_scikit_learns_sample_weights(seed, n):
             assert np.isnan(precision) and np.isnan(f1)
 
 
+def test_weights_need_not_be_whole():
+    generator = np.random.default_rng(0)
+    scores, positives = generator.normal(size=50), generator.random(50) < 0.5
+    weights = generator.random((2, 50))
+    expected = [roc_auc_score(positives, scores, sample_weight=row) for row in weights]
+    assert auroc(scores, positives, weights=weights) == pytest.approx(expected)
+
+
 def test_scores_over_a_wide_range_and_infinite_ones_keep_their_order():
     scores = np.array([-np.inf, -1e300, -1e-300, 0.0, 1e-300, 1e300, np.inf])
     positives = np.array([0, 0, 0, 1, 0, 1, 1], dtype=bool)
