@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from multimed_hf.metrics import checks
 from multimed_hf.metrics.arrays import BoolArray, FloatArray
+from multimed_hf.metrics.confusion import divide
 from multimed_hf.metrics.ranking import average_ranks
 from multimed_hf.metrics.rows import Metric, Rows, mean
 from multimed_hf.wording import counted
@@ -298,8 +299,8 @@ def _per_target(rows: RegressionRows, weights: FloatArray) -> dict[str, FloatArr
             r2[chunk] += np.nansum(block_r2, axis=1)
             scored[chunk] += (~np.isnan(block_r2)).sum(axis=1)
     return {
-        "pearson_per_target": _divide(correlation, scored),
-        "r2": _divide(r2, scored),
+        "pearson_per_target": divide(correlation, scored),
+        "r2": divide(r2, scored),
         "targets_skipped": targets - scored,
     }
 
@@ -322,7 +323,7 @@ def _ranks_per_target(rows: RegressionRows, weights: FloatArray) -> dict[str, Fl
             correlation = _pearson(xy, xx, yy)
             total[chunk] += np.nan_to_num(correlation)
             scored[chunk] += ~np.isnan(correlation)
-    return {"spearman_per_target": _divide(total, scored)}
+    return {"spearman_per_target": divide(total, scored)}
 
 
 class _Ties:
@@ -348,13 +349,13 @@ class _Ties:
 
 def _errors(rows: RegressionRows, weights: FloatArray) -> dict[str, FloatArray]:
     error = weights @ rows.error
-    scores = {"mse": _divide(error, weights @ rows.measured.sum(axis=1))}
+    scores = {"mse": divide(error, weights @ rows.measured.sum(axis=1))}
     for key, baseline in (
         ("skill_over_train_mean", rows.train_mean_error),
         ("skill_over_cell_type_mean", rows.strata_mean_error),
     ):
         if baseline is not None:
-            scores[key] = 1.0 - _divide(error, weights @ baseline)
+            scores[key] = 1.0 - divide(error, weights @ baseline)
     return scores
 
 
@@ -365,10 +366,6 @@ def _per_sample(rows: RegressionRows, weights: FloatArray) -> dict[str, FloatArr
         "pearson_per_sample": mean(rows.pearson, weights),
         "spearman_per_sample": mean(rows.spearman, weights),
     }
-
-
-def _divide(total: FloatArray, by: FloatArray) -> FloatArray:
-    return np.divide(total, by, out=np.full(len(total), np.nan), where=by > 0)
 
 
 REGRESSION = Metric(_update, (_per_target, _ranks_per_target, _errors, _per_sample))
