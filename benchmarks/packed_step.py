@@ -75,7 +75,7 @@ class PaddedBackbone(nn.Module):
         super().__init__()
         self.layers = layers
 
-    def forward(self, tokens: torch.Tensor, packing: Any) -> torch.Tensor:
+    def forward(self, tokens: torch.Tensor, packing: Any, output_attentions: bool = False) -> torch.Tensor:
         return run_padded(list(self.layers), tokens, packing)
 
 

@@ -60,6 +60,7 @@ training.json (data fingerprints, seed, settings). An interrupted run goes on wh
 
   multimed train                                              all subsets in multimed/
   multimed train scrna genomics --out runs/cells --epochs 20
+  multimed train protein --encoder protein=facebook/esm2_t6_8M_UR50D --encoder-training lora
   multimed train scrna --start runs/cells/checkpoint --lora --shots 5 --seed 1 --out runs/cells-5
   torchrun --standalone --nproc_per_node 2 -m multimed_hf train eeg     two processes, on two GPUs or on the CPU
 """
@@ -204,6 +205,16 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="runs/train", help="folder of the run (default: %(default)s)")
     parser.add_argument("--start", metavar="CKPT", help="checkpoint to start from: a folder or a model of the Hub")
     parser.add_argument("--lora", action="store_true", help="train low-rank adapters and heads only; needs --start")
+    parser.add_argument(
+        "--encoder",
+        action="append",
+        default=[],
+        metavar="MODALITY=MODEL",
+        help="read a modality with a pre-trained model of transformers: a folder or a model of the Hub; may be repeated",
+    )
+    parser.add_argument(
+        "--encoder-training", choices=("frozen", "lora", "full"), help="how these models learn (default: frozen)"
+    )
     parser.add_argument("--shots", type=int, metavar="K", help="train on K groups a class")
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of weights, order and few-shot rows (default: %(default)s)"
@@ -274,11 +285,24 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
+def _encoders(given: Sequence[str], training: str) -> list[dict[str, str]]:
+    """Entries of `MultiMedConfig.encoders` from `MODALITY=MODEL`."""
+    entries = []
+    for each in given:
+        modality, _, model = each.partition("=")
+        if not modality or not model:
+            raise ValueError(f"Expected --encoder MODALITY=MODEL, as in text=my/bert, got {each!r}.")
+        entries.append({"modality": modality, "model": model, "training": training})
+    return entries
+
+
 def _train(options: argparse.Namespace) -> int:
     from .training.train import Settings, fit
 
     names = ("epochs", "max_steps", "batch_size", "learning_rate", "select", "num_workers")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if options.encoder:
+        given["config"] = {"encoders": _encoders(options.encoder, options.encoder_training or "frozen")}
     report = fit(
         options.data,
         options.subsets or None,

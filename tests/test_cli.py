@@ -188,6 +188,22 @@ def test_train_passes_its_options_on(capsys, record):
     assert "10 steps" in out and "0.5000" in out and "multimed evaluate runs/a/checkpoint --data d" in out
 
 
+def test_train_names_pretrained_encoders(capsys, record):
+    from multimed_hf.training.train import FitReport, Settings
+
+    calls = record("training.train", "fit", FitReport(Path("runs/a/checkpoint"), ["a/b"], [], 2.0, 10))
+    given = ["--encoder", "text=my/bert", "--encoder", "oct=a=b"]
+    assert status("train", *given) == 0 and status("train", *given, "--encoder-training", "lora") == 0
+    for (_, options), training in zip(calls, ("frozen", "lora"), strict=True):
+        encoders = [
+            {"modality": modality, "model": model, "training": training}
+            for modality, model in (("text", "my/bert"), ("oct", "a=b"))
+        ]
+        assert options["settings"] == Settings(config={"encoders": encoders})
+    assert status("train", "--encoder", "bert") != 0
+    assert "Expected --encoder MODALITY=MODEL, as in text=my/bert, got 'bert'" in capsys.readouterr().err
+
+
 def test_train_trains(capsys, tmp_path, monkeypatch):
     from multimed_hf.data.build import build
 

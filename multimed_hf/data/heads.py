@@ -63,6 +63,8 @@ def asks(target: Target, row: Mapping[str, Any]) -> bool:
         return int(value) >= 0
     if task.kind == "multi_label":
         return any(state >= 0 for state in value.values())
+    if task.kind == "survival":
+        return float(value) > 0
     return len(value) > 0
 
 

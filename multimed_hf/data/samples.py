@@ -21,8 +21,38 @@ Sample = dict[str, Any]
 IGNORE = -100
 """Label of a sample that a head does not ask; regression uses NaN."""
 
+_IMAGES = ("oct", "xray", "fundus", "pathology", "ct", "mri")
+
+
+def _text(row: Mapping[str, Any]) -> Any:
+    """The text, the question, or both as a pair."""
+    question, text = row.get("question") or "", row["text"]
+    return (question, text) if question and text else question or text
+
+
+def _image(value: Any) -> Any:
+    """A PIL image from what an image column holds: encoded bytes or the path of a file, read through Arrow or not."""
+    if not isinstance(value, dict):
+        return value
+    from datasets import Image
+
+    return Image().decode_example(value)
+
+
+def _scan(modality: str) -> Callable[[Mapping[str, Any]], Any]:
+    """What a row has of CT or MR: a slice, a volume, or both."""
+
+    def read(row: Mapping[str, Any]) -> Any:
+        image, volume = _image(row[modality]), row[f"{modality}_volume"]
+        if not len(volume):
+            return image
+        return {"image": image, "volume": volume, "spacing": row[f"{modality}_spacing"]}
+
+    return read
+
+
 _INPUTS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-    "text": lambda row: (row["question"], row["text"]) if row.get("question") else row["text"],
+    "text": _text,
     "eeg": lambda row: {
         "signal": row["eeg"],
         "channels": row["eeg_channels"],
@@ -31,11 +61,17 @@ _INPUTS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "genomics": lambda row: row["dna"],
     "scrna": lambda row: {"genes": row["gene_index"], "values": row["gene_value"]},
     "protein": lambda row: row["protein"],
+    "oct": lambda row: _image(row["oct"]),
+    "xray": lambda row: _image(row["xray"]),
+    "fundus": lambda row: _image(row["fundus"]),
+    "pathology": lambda row: _image(row["pathology"]),
+    "ct": _scan("ct"),
+    "mri": _scan("mri"),
 }
 """How the processor wants each modality."""
 
 READ = tuple(_INPUTS)
-"""The modalities that the model has an encoder for."""
+"""The modalities that the model has an encoder for: all of them."""
 
 
 def sample_of(row: Mapping[str, Any], subset: str) -> Sample:
@@ -45,21 +81,12 @@ def sample_of(row: Mapping[str, Any], subset: str) -> Sample:
         `id`, `group`, `source`, `inputs` (modality to value), `choices` (list or None), `labels` (head name to target).
 
     Raises:
-        ValueError: the subset is about a modality that the model does not read, or the row carries none that it reads.
+        ValueError: the row carries no modality.
     """
     spec = get_subset(subset)
-    if spec.modalities[0] not in READ:
-        # What stands beside it, a report above all, must not answer in its place.
-        raise ValueError(
-            f"Subset {subset!r} is about {spec.modalities[0]}, which the model does not read: it reads {', '.join(READ)}."
-        )
-    inputs = {
-        modality: _INPUTS[modality](row)
-        for modality in spec.modalities
-        if modality in _INPUTS and row[f"has_{modality}"]
-    }
+    inputs = {modality: _INPUTS[modality](row) for modality in spec.modalities if _is_input(modality, row, subset)}
     if not inputs:
-        raise ValueError(f"Row {row['id']!r} of {subset!r} has no modality among {list(_INPUTS)}: nothing to read.")
+        raise ValueError(f"Row {row['id']!r} of {subset!r} has no modality among {list(READ)}: nothing to read.")
     labels = {
         target.head: _label(row, subset, target)
         for target in get_source(subset, row["source"]).targets
@@ -67,6 +94,21 @@ def sample_of(row: Mapping[str, Any], subset: str) -> Sample:
     }
     common = {name: row[name] for name in ("id", "group", "source")}
     return {**common, "inputs": inputs, "choices": list(row.get("choices") or ()) or None, "labels": labels}
+
+
+def reads_reports(subset: str) -> bool:
+    """Whether texts of the subset are inputs even where no question is asked.
+
+    Beside an image they are not: a report says what the image shows, which is what the row asks, and would answer in its
+    place.
+    """
+    return get_subset(subset).modalities[0] not in _IMAGES
+
+
+def _is_input(modality: str, row: Mapping[str, Any], subset: str) -> bool:
+    if modality == "text" and (row.get("question") or not reads_reports(subset)):
+        return bool(row.get("question"))
+    return bool(row[f"has_{modality}"])
 
 
 def _label(row: Mapping[str, Any], subset: str, target: Any) -> Any:
@@ -80,6 +122,8 @@ def _label(row: Mapping[str, Any], subset: str, target: Any) -> Any:
     if task.kind == "regression":
         index = row["expression_index"] if task.column == "expression" else np.arange(len(value))
         return {"index": np.asarray(index), "value": np.asarray(value, np.float32)}
+    if task.kind == "survival":
+        return np.array([value, row["event"]], np.float32)
     if task.kind == "structure":
         return {"backbone": np.asarray(value, np.float32), "resolved": np.asarray(row["resolved"], bool)}
     return row["choices"].index(value) if value in row["choices"] else value
@@ -161,6 +205,8 @@ class MultiMedCollator:
             filled = np.full((len(samples), len(head.labels)), IGNORE, np.float32)
         elif head.kind == "regression":
             filled = np.full((len(samples), head.num_targets), np.nan, np.float32)
+        elif head.kind == "survival":
+            filled = np.full((len(samples), 2), np.nan, np.float32)
         else:
             filled = np.full(len(samples), IGNORE, np.int64)
         for row, label in enumerate(given):

@@ -34,10 +34,11 @@ class Predictions:
         ids: `id` of each row.
         groups: `group` of each row.
         sources: `source` of each row.
-        predictions: probabilities `(n, labels)`, values in the units of the data `(n, targets)`, answers, or one array
-            `(L, 3)` of C-alpha coordinates in angstrom a chain.
+        predictions: probabilities `(n, labels)`, values in the units of the data `(n, targets)`, answers, log risks
+            `(n,)`, or one array `(L, 3)` of C-alpha coordinates in angstrom a chain.
         references: class indices `(n,)`; 1 present, 0 absent, -1 unknown `(n, labels)`; values `(n, targets)`, NaN
-            where not measured; answers; or coordinates `(L, 3)`, NaN rows where not resolved.
+            where not measured; answers; days and whether the event was seen `(n, 2)`; or coordinates `(L, 3)`, NaN rows
+            where not resolved.
     """
 
     head: Head
@@ -124,6 +125,8 @@ def references_of(head: Head, samples: Sequence[Sample]) -> Any:
         return np.where(stacked == IGNORE, UNKNOWN, stacked).astype(np.int64)
     if head.kind == "regression":
         return np.stack([_targets(head, label) for label in labels])
+    if head.kind == "survival":
+        return np.stack(labels).astype(np.float64)
     if head.kind == "structure":
         return [_resolved(label) for label in labels]
     return [
@@ -152,6 +155,8 @@ def _outputs(head: Head, logits: Any, samples: Sequence[Sample]) -> Sequence[Any
     logits = logits.float().cpu()
     if head.kind == "regression":
         return logits.double().numpy()
+    if head.kind == "survival":
+        return logits[:, 0].double().numpy()
     if head.kind == "multi_label":
         return torch.sigmoid(logits.double()).numpy()
     if head.kind == "structure":

@@ -27,6 +27,7 @@ _KINDS: dict[str, Kind] = {
     "expression": "regression",
     "structure": "structure",
     "answer": "answer",
+    "survival": "survival",
 }
 
 _Asked = tuple[Any, Any]
@@ -132,6 +133,14 @@ def _values(name: str, logits: Any, labels: Any) -> _Asked:
     return values[asked], references[asked]
 
 
+def _risks(name: str, logits: Any, labels: Any) -> _Asked:
+    risks, outcomes = np.asarray(logits, dtype=np.float64), np.asarray(labels, dtype=np.float64)
+    if risks.ndim != 2 or outcomes.shape != (len(risks), 2) or risks.shape[1] != 1:
+        raise _shapes(name, "(n, 1) and (n, 2)", risks.shape, outcomes.shape)
+    asked = ~np.isnan(outcomes).any(axis=1)
+    return risks[asked, 0], outcomes[asked]
+
+
 def _chains(name: str, logits: Any, labels: Any) -> _Asked:
     """C-alpha positions of each chain `(length, 3)`, NaN where not resolved."""
     if not isinstance(labels, Mapping):
@@ -168,6 +177,7 @@ _ASKED: dict[Kind, Callable[[str, Any, Any], _Asked]] = {
     "regression": _values,
     "structure": _chains,
     "answer": _choices,
+    "survival": _risks,
 }
 
 

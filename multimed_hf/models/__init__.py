@@ -12,6 +12,7 @@ from .feature_extraction_multimed import (
     MultiMedSequenceFeatureExtractor,
     MultiMedSignalFeatureExtractor,
 )
+from .image_processing_multimed import MultiMedImageProcessor
 from .modeling_multimed import MultiMedModel, MultiMedModelOutput, MultiMedPreTrainedModel
 from .modeling_multimed_multitask import MultiMedForMultitask, MultiMedOutput
 from .pipeline_multimed import MultiMedPipeline
@@ -29,6 +30,7 @@ __all__ = [
     "MultiMedCellFeatureExtractor",
     "MultiMedConfig",
     "MultiMedForMultitask",
+    "MultiMedImageProcessor",
     "MultiMedModel",
     "MultiMedModelOutput",
     "MultiMedOutput",

@@ -5,8 +5,12 @@ import math
 import torch
 from torch import nn
 
+from .configuration_multimed import IMAGE_CHANNELS
+from .dropout_multimed import hide
 from .electrodes_multimed import position
+from .image_encoders_multimed import build_image_encoder
 from .packing_multimed import positions_of
+from .pretrained_encoders_multimed import build_pretrained_encoder
 
 SITES = (
     "Fp1 Fp2 F7 F3 Fz F4 F8 FC5 FC1 FC2 FC6 T7 C3 C1 Cz C2 C4 T8 CP5 CP1 CP2 CP6 P7 P3 Pz P4 P8 PO3 PO4 O1 Oz O2"
@@ -42,14 +46,6 @@ class MultiMedPosition(nn.Module):
         place = sinusoids(places, tokens.shape[-1]).to(tokens.dtype)
         gate, shift = (nn.functional.embedding(positions, part(place)) for part in (self.gate, self.shift))
         return tokens * (1 + gate) + shift
-
-
-def hide(tokens, probability, training):
-    """Zeroes whole tokens of `(tokens, hidden)` with `probability` while training; the others keep their scale."""
-    if not training or probability == 0:
-        return tokens
-    keep = torch.rand(tokens.shape[0], 1, device=tokens.device) >= probability
-    return tokens * keep.to(tokens.dtype)
 
 
 class MultiMedTextEncoder(nn.Module):
@@ -190,7 +186,10 @@ class MultiMedSignalEncoder(nn.Module):
 
 
 def build_encoder(name, config):
-    """The encoder of a modality."""
+    """The encoder of a modality: a pre-trained one where the configuration names it, or one of this package."""
+    for entry in config.encoders:
+        if entry["modality"] == name:
+            return build_pretrained_encoder(entry, config)
     if name == "text":
         return MultiMedTextEncoder(config)
     if name == "eeg":
@@ -201,4 +200,6 @@ def build_encoder(name, config):
         )
     if name == "scrna":
         return MultiMedCellEncoder(config)
+    if name in IMAGE_CHANNELS:
+        return build_image_encoder(name, config)
     return MultiMedSequenceEncoder(config, 21, config.protein_window, 1)

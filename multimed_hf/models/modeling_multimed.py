@@ -14,8 +14,18 @@ from transformers.utils.generic import can_return_tuple
 
 from .configuration_multimed import MultiMedConfig
 from .encoders_multimed import MultiMedCellEncoder, build_encoder
+from .fusion_multimed import (
+    MultiMedBottleneckFusion,
+    MultiMedFactor,
+    MultiMedLowRankFusion,
+    MultiMedTensorFusion,
+    build_fusion,
+    number_sequences,
+)
 from .heads_multimed import MultiMedRegressionHead, MultiMedUnitLinear
-from .packing_multimed import Packing
+from .image_encoders_multimed import STEM_LAYERS, stem_std
+from .packing_multimed import Packing, attentions_by_sample
+from .pretrained_encoders_multimed import MultiMedLowRank, MultiMedPretrainedEncoder
 
 
 def eager_attention_forward(module, query, key, value, attention_mask, scaling, dropout=0.0, **kwargs):
@@ -27,7 +37,7 @@ def eager_attention_forward(module, query, key, value, attention_mask, scaling, 
 
 
 class MultiMedAttention(nn.Module):
-    """Self-attention within each sample of a packed batch; no sample ever sees another."""
+    """Self-attention within each sequence of a packed batch, a sample or a modality of it; none ever sees another."""
 
     def __init__(self, config: MultiMedConfig):
         super().__init__()
@@ -42,40 +52,47 @@ class MultiMedAttention(nn.Module):
         self.o_proj = nn.Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, hidden_states: torch.Tensor, packing: Packing):
-        """`hidden_states` `(tokens, hidden)` in packed order; gives the same shape."""
+        """Mixes the tokens of each sequence.
+
+        Args:
+            hidden_states: `(tokens, hidden)` in packed order.
+            packing: where each sequence lies.
+
+        Returns:
+            `(tokens, hidden)`, and the attention weights `(count, heads, length, length)` of each of the blocks of `packing`;
+            None with kernels that do not give any.
+        """
         implementation = self.config._attn_implementation or "eager"
         attend: Callable = ALL_ATTENTION_FUNCTIONS.get_interface(implementation, eager_attention_forward)
-        dropout = self.config.attention_dropout if self.training else 0.0
-        query, key, value = (
+        arguments = {"scaling": self.scaling, "dropout": self.config.attention_dropout if self.training else 0.0}
+        parts = [
             projection(hidden_states).view(-1, self.num_heads, self.head_dim)
             for projection in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        if "flash" in implementation:
-            # Variable-length kernels take the boundaries themselves.
+        ]
+        if "flash" in implementation or implementation == "flex_attention":
+            # These kernels take the whole batch as one sequence, and its boundaries: numbers, or as a mask of blocks.
             longest = packing.blocks[-1][1]
-            mixed, _ = attend(
-                self,
-                *(part.transpose(0, 1)[None] for part in (query, key, value)),
-                attention_mask=None,
-                scaling=self.scaling,
-                dropout=dropout,
-                cu_seq_lens_q=packing.cumulative,
-                cu_seq_lens_k=packing.cumulative,
-                max_length_q=longest,
-                max_length_k=longest,
-            )
-            return self.o_proj(mixed.reshape(hidden_states.shape))
-        # Samples of one length are neighbours, so each run of them is a plain batch: a view, not a copy. Split, not sliced one
-        # by one: the gradient of each slice would be as large as the whole batch.
+            boundaries = {
+                "attention_mask": None,
+                "cu_seq_lens_q": packing.cumulative,
+                "cu_seq_lens_k": packing.cumulative,
+                "max_length_q": longest,
+                "max_length_k": longest,
+            }
+            if implementation == "flex_attention":
+                boundaries = {"attention_mask": packing.block_mask}
+            mixed, _ = attend(self, *(part.transpose(0, 1)[None] for part in parts), **boundaries, **arguments)
+            return self.o_proj(mixed.reshape(hidden_states.shape)), None
+        # Sequences of one length are neighbours, so each run of them is a plain batch: a view, not a copy. Split, not sliced
+        # one by one: the gradient of each slice would be as large as the whole batch.
         sizes = [count * length for count, length in packing.blocks]
-        runs = []
-        for (count, length), *parts in zip(
-            packing.blocks, *(part.split(sizes) for part in (query, key, value)), strict=True
-        ):
-            q, k, v = (part.view(count, length, self.num_heads, self.head_dim).transpose(1, 2) for part in parts)
-            mixed, _ = attend(self, q, k, v, attention_mask=None, scaling=self.scaling, dropout=dropout)
+        runs, weights = [], []
+        for (count, length), *run in zip(packing.blocks, *(part.split(sizes) for part in parts), strict=True):
+            views = (part.view(count, length, self.num_heads, self.head_dim).transpose(1, 2) for part in run)
+            mixed, weight = attend(self, *views, attention_mask=None, **arguments)
             runs.append(mixed.reshape(count * length, -1))
-        return self.o_proj(torch.cat(runs))
+            weights.append(weight)
+        return self.o_proj(torch.cat(runs)), weights
 
 
 class MultiMedMLP(nn.Module):
@@ -101,13 +118,16 @@ class MultiMedLayer(GradientCheckpointingLayer):
         self.mlp = MultiMedMLP(config)
         self.dropout = nn.Dropout(config.hidden_dropout)
 
-    def forward(self, hidden_states: torch.Tensor, packing: Packing):
-        hidden_states = hidden_states + self.dropout(self.attention(self.attention_norm(hidden_states), packing))
-        return hidden_states + self.dropout(self.mlp(self.mlp_norm(hidden_states)))
+    def forward(self, hidden_states: torch.Tensor, packing: Packing, output_attentions: bool = False):
+        """`(tokens, hidden)` in packed order to the same; with `output_attentions`, the weights of [`MultiMedAttention`] too."""
+        mixed, weights = self.attention(self.attention_norm(hidden_states), packing)
+        hidden_states = hidden_states + self.dropout(mixed)
+        hidden_states = hidden_states + self.dropout(self.mlp(self.mlp_norm(hidden_states)))
+        return (hidden_states, weights) if output_attentions else hidden_states
 
 
 class MultiMedPooler(nn.Module):
-    """One vector per sample: the mean of its tokens as the encoders gave them, and what the backbone adds to it.
+    """One vector per sequence: the mean of its tokens as the encoders gave them, and what the backbone adds to it.
 
     A head so holds the linear model of its inputs, and what is linear is learnt from few samples (wide and deep learning,
     Cheng et al., DLRS 2016). In training, some samples go without what the backbone adds (stochastic depth, Huang et al.,
@@ -120,7 +140,7 @@ class MultiMedPooler(nn.Module):
         self.mix = nn.Linear(2 * config.hidden_size, config.hidden_size)
 
     def forward(self, hidden_states: torch.Tensor, embedded: torch.Tensor, packing: Packing):
-        """`hidden_states` and `embedded` `(tokens, hidden)` in packed order; gives `(samples, hidden)`."""
+        """`hidden_states` and `embedded` `(tokens, hidden)` in packed order; gives `(sequences, hidden)`."""
         mean, first = (packing.mean(tokens).to(hidden_states.dtype) for tokens in (hidden_states, embedded))
         added = self.mix(torch.cat([mean, packing.max(hidden_states)], dim=-1))
         kept = nn.functional.dropout(torch.ones_like(added[:, :1]), self.drop_path_rate, self.training)
@@ -138,7 +158,24 @@ class MultiMedPreTrainedModel(PreTrainedModel):
     _no_split_modules = ["MultiMedLayer"]
     _supports_sdpa = True
     _supports_flash_attn = True
+    _supports_flex_attn = True
     _supports_attention_backend = True
+
+    @classmethod
+    def from_encoders(cls, config: MultiMedConfig):
+        """A new model whose pre-trained encoders hold the weights of the models that `config.encoders` names.
+
+        The rest is random. Once saved, the model needs those models no more: `from_pretrained` brings all of it back.
+
+        Raises:
+            FileNotFoundError: one of them has no weights as safetensors, or cannot be reached.
+            ValueError: one of them lacks weights.
+        """
+        model = cls(config)
+        for module in model.modules():
+            if isinstance(module, MultiMedPretrainedEncoder):
+                module.load_pretrained()
+        return model.eval()
 
     @torch.no_grad()
     def _init_weights(self, module):
@@ -147,6 +184,8 @@ class MultiMedPreTrainedModel(PreTrainedModel):
             init.normal_(module.weight, std=self.config.initializer_range)
             if module.padding_idx is not None:
                 init.zeros_(module.weight[module.padding_idx])
+        if isinstance(module, STEM_LAYERS):
+            init.normal_(module.weight, std=stem_std(module))
         if isinstance(module, MultiMedCellEncoder):
             init.normal_(module.bias, std=self.config.initializer_range)
         if isinstance(module, MultiMedModel):
@@ -155,6 +194,18 @@ class MultiMedPreTrainedModel(PreTrainedModel):
         # Custom code is only asked about modules that hold weights themselves, hence the linear layer and not its head.
         if isinstance(module, MultiMedUnitLinear):
             init.normal_(module.weight, std=module.in_features**-0.5)
+        if isinstance(module, MultiMedLowRank):
+            module.reset_parameters(init)
+        if isinstance(module, MultiMedFactor):
+            init.ones_(module.bias)
+        if isinstance(module, MultiMedBottleneckFusion):
+            init.normal_(module.tokens, std=self.config.initializer_range)
+        if isinstance(module, MultiMedTensorFusion):
+            init.zeros_(module.bias)
+        if isinstance(module, MultiMedLowRankFusion):
+            # The products start near one: their mean, less one, starts as nearly linear in the modalities.
+            init.constant_(module.weight, 1.0 / module.rank)
+            init.constant_(module.bias, -1.0)
         if isinstance(module, MultiMedRegressionHead):
             # A head that a checkpoint lacks is built without memory: its buffers need values as its weights do.
             init.zeros_(module.mean)
@@ -168,9 +219,16 @@ class MultiMedModelOutput(ModelOutput):
     Args:
         pooler_output (`torch.FloatTensor` of shape `(batch_size, hidden_size)`): one vector per sample.
         last_hidden_state (`torch.FloatTensor` of shape `(tokens, hidden_size)`): all tokens in packed order.
-        packing (`Packing`): where each sample's tokens lie.
+        packing (`Packing`): where each sample's tokens lie: summary tokens first, one per sample with early fusion and one per
+            modality otherwise, then the tokens of its modalities in the order of `config.modalities`.
         token_index (`dict[str, torch.LongTensor]`): packed position of every token of a modality, `(tokens of it,)`.
         token_lengths (`dict[str, torch.LongTensor]`): tokens per segment of a modality.
+        hidden_states (`tuple[torch.FloatTensor]`): with `output_hidden_states`, what enters the first layer, what each layer
+            gives, and for the last one `last_hidden_state`: each `(tokens, hidden_size)` in packed order. Bottleneck tokens
+            are left out.
+        attentions (`tuple[tuple[torch.FloatTensor]]`): with `output_attentions`, per layer and sample
+            `(num_attention_heads, length, length)`, rows and columns in the order of the sample's tokens; zero between
+            modalities unless fusion is early. What goes to bottleneck tokens is left out: rows then sum to less than one.
     """
 
     pooler_output: torch.FloatTensor | None = None
@@ -178,11 +236,16 @@ class MultiMedModelOutput(ModelOutput):
     packing: Packing | None = None
     token_index: dict | None = None
     token_lengths: dict | None = None
+    hidden_states: tuple | None = None
+    attentions: tuple | None = None
 
 
 class MultiMedModel(MultiMedPreTrainedModel):
-    """Encoders and the fused backbone: every sample becomes one sequence of a summary token and the tokens of the
-    modalities it has (early fusion), all samples of a batch are packed end to end, and attention stays within samples.
+    """Encoders, the backbone, and fusion of modalities; all samples of a batch are packed end to end.
+
+    With early fusion, the default, every sample is one sequence of a summary token and the tokens of the modalities it has.
+    With any other, each modality of a sample is a sequence of its own with its own summary token, and `config.fusion` says
+    what makes one vector of the vectors of modalities. Attention stays within sequences.
 
     A modality that a sample lacks adds no token and so costs nothing.
     """
@@ -196,6 +259,8 @@ class MultiMedModel(MultiMedPreTrainedModel):
         self.layers = nn.ModuleList([MultiMedLayer(config) for _ in range(config.num_hidden_layers)])
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.pooler = MultiMedPooler(config)
+        self.fusion = build_fusion(config)
+        self._exchanges = isinstance(self.fusion, MultiMedBottleneckFusion)
         self.gradient_checkpointing = False
         self.post_init()
 
@@ -203,51 +268,105 @@ class MultiMedModel(MultiMedPreTrainedModel):
         return self.encoders["text"].embedding if "text" in self.encoders else None
 
     def set_input_embeddings(self, value):
-        self.encoders["text"].embedding = value
+        encoder = self.encoders["text"]
+        if isinstance(encoder, MultiMedPretrainedEncoder):
+            encoder.model.set_input_embeddings(value)
+        else:
+            encoder.embedding = value
 
     @can_return_tuple
-    def forward(self, sample_ids: torch.Tensor, inputs: dict, **kwargs) -> MultiMedModelOutput:
+    def forward(
+        self,
+        sample_ids: torch.Tensor,
+        inputs: dict,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        **kwargs,
+    ) -> MultiMedModelOutput:
         """Encodes a packed batch.
 
         Args:
             sample_ids: `(batch_size,)`, one entry per sample; only its length matters.
             inputs: modality name to what `MultiMedProcessor` made of it: the encoder's arguments and `samples`
                 `(segments,)`, the sample each segment belongs to.
+            output_attentions: whether to return the attention weights of all layers, which only the implementation "eager"
+                has; default from the configuration.
+            output_hidden_states: whether to return the hidden states of all layers; default from the configuration.
 
         Raises:
-            ValueError: a modality without encoder, or a sample without any modality.
+            ValueError: a modality without encoder, a sample without any modality, or attention weights of an
+                implementation that has none.
         """
+        output_attentions = self.config.output_attentions if output_attentions is None else output_attentions
+        output_hidden_states = (
+            self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        )
+        implementation = self.config._attn_implementation or "eager"
+        if output_attentions and implementation != "eager":
+            raise ValueError(
+                f"Expected the attention implementation 'eager' for `output_attentions`, got {implementation!r}, which gives no "
+                "weights: call model.set_attn_implementation('eager')."
+            )
         num_samples = len(sample_ids)
         unknown = inputs.keys() - set(self.config.modalities)
         if unknown:
             raise ValueError(f"Expected modalities among {self.config.modalities}, got {sorted(unknown)} as well.")
         every = torch.arange(num_samples, device=sample_ids.device)
-        segments = [(every, torch.ones_like(every))]
-        tokens, kinds = [self.summary.expand(num_samples, -1)], []
+        tokens, samples, lengths = [], {}, {}
         for position, name in enumerate(self.config.modalities):
             if name not in inputs or not len(inputs[name]["samples"]):
                 continue
             arguments = {key: value for key, value in inputs[name].items() if key != "samples"}
-            encoded, lengths = self.encoders[name](**arguments)
+            encoded, lengths[name] = self.encoders[name](**arguments)
             tokens.append(encoded + self.modality[position])
-            segments.append((inputs[name]["samples"], lengths))
-            kinds.append(name)
-        packing = Packing.of(num_samples, segments)
-        if packing.blocks and packing.blocks[0][1] == 1:
+            samples[name] = inputs[name]["samples"]
+        # A sample is one sequence, or as many as it has modalities; each starts with a summary token.
+        owner, sequence, counts = every, samples, {}
+        summary = self.summary.expand(num_samples, -1)
+        if self.fusion is not None:
+            owner, sequence, counts = number_sequences(every[:0], samples, lengths)
+            kinds = [
+                self.modality[self.config.modalities.index(name)].expand(count, -1) for name, count in counts.items()
+            ]
+            summary = torch.cat([summary[:0], *kinds]) + self.summary
+        summaries = torch.ones_like(owner)
+        total = len(owner) + sum(len(part) for part in tokens)
+        own = [(owner, summaries), *zip(samples.values(), lengths.values(), strict=True)]
+        packing = Packing.of(num_samples, own, total)
+        if sum(count for count, length in packing.blocks if length > 1) < num_samples:
             raise ValueError("Expected at least one modality for every sample, got a sample without any.")
-        embedded = packing.pack(torch.cat([part.to(tokens[-1].dtype) for part in tokens]))
-        hidden_states = self.dropout(embedded)
-        for layer in self.layers:
-            hidden_states = layer(hidden_states, packing)
-        hidden_states = self.norm(hidden_states)
-        sizes = [int(lengths.sum()) for _, lengths in segments]
-        places = torch.split(packing.index, sizes)[1:]
+        segments = [
+            (torch.arange(len(owner), device=owner.device), summaries),
+            *zip(sequence.values(), lengths.values(), strict=True),
+        ]
+        within = packing if self.fusion is None else Packing.of(len(owner), segments, total)
+        tokens = [summary, *tokens]
+        embedded = within.pack(torch.cat([part.to(tokens[-1].dtype) for part in tokens]))
+        hidden_states, states, attentions = self.dropout(embedded), [], []
+        joined = within
+        for position, layer in enumerate(self.layers):
+            if self._exchanges and position == self.config.fusion_layer:
+                hidden_states, joined = self.fusion.join(hidden_states, within, segments)
+            elif self._exchanges and position > self.config.fusion_layer:
+                hidden_states = self.fusion.exchange(hidden_states, joined, owner, num_samples)
+            if output_hidden_states:
+                states.append(joined.move(hidden_states, packing))
+            hidden_states = layer(hidden_states, joined, output_attentions)
+            if output_attentions:
+                hidden_states, weights = hidden_states
+                attentions.append(attentions_by_sample(weights, joined, packing))
+        hidden_states = self.norm(joined.move(hidden_states, within))
+        last_hidden_state = within.move(hidden_states, packing)
+        pooled = self.pooler(hidden_states, embedded, within)
+        places = torch.split(packing.index, [len(part) for part in tokens])[1:]
         return MultiMedModelOutput(
-            pooler_output=self.pooler(hidden_states, embedded, packing),
-            last_hidden_state=hidden_states,
+            pooler_output=pooled if self.fusion is None else self.fusion(pooled, owner, counts, num_samples),
+            last_hidden_state=last_hidden_state,
             packing=packing,
-            token_index=dict(zip(kinds, places, strict=True)),
-            token_lengths={name: lengths for name, (_, lengths) in zip(kinds, segments[1:], strict=True)},
+            token_index=dict(zip(samples, places, strict=True)),
+            token_lengths=lengths,
+            hidden_states=(*states, last_hidden_state) if output_hidden_states else None,
+            attentions=tuple(attentions) if output_attentions else None,
         )
 
 

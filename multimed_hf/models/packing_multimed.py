@@ -1,15 +1,22 @@
 """Packing: tokens of samples of any length laid end to end, so that nothing is spent on padding."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
+FLEX_BLOCK = 128
+"""Tokens on a side of the blocks in which `flex_attention` skips what it need not compute."""
 
-def positions_of(lengths: torch.Tensor) -> torch.Tensor:
-    """Position of every token within its segment: `(segments,)` lengths to `(tokens,)`, for [2, 3]: 0 1 0 1 2."""
+
+def positions_of(lengths: torch.Tensor, total: int | None = None) -> torch.Tensor:
+    """Position of every token within its segment: `(segments,)` lengths to `(tokens,)`, for [2, 3]: 0 1 0 1 2.
+
+    Whoever knows the `total` of the lengths spares waiting for the device.
+    """
     starts = torch.cumsum(lengths, 0) - lengths
-    total = torch.arange(int(lengths.sum()), device=lengths.device)
-    return total - torch.repeat_interleave(starts, lengths, output_size=len(total))
+    every = torch.arange(int(lengths.sum()) if total is None else total, device=lengths.device)
+    return every - torch.repeat_interleave(starts, lengths, output_size=len(every))
 
 
 @dataclass
@@ -33,13 +40,16 @@ class Packing:
     blocks: list[tuple[int, int]]
 
     @classmethod
-    def of(cls, num_samples: int, segments: list[tuple[torch.Tensor, torch.Tensor]]) -> "Packing":
+    def of(
+        cls, num_samples: int, segments: list[tuple[torch.Tensor, torch.Tensor]], total: int | None = None
+    ) -> "Packing":
         """The packing of segments of tokens.
 
         Args:
             num_samples: samples in the batch.
             segments: for each kind of token in the order it has within a sample, `(sample, length)`: the sample each
-                segment belongs to `(segments,)`, none twice, and how many tokens it has `(segments,)`.
+                segment belongs to `(segments,)` and how many tokens it has `(segments,)`.
+            total: tokens of all segments, where known.
         """
         sample, length = (torch.cat(parts) for parts in zip(*segments, strict=True))
         lengths = length.new_zeros(num_samples).index_add(0, sample, length)
@@ -59,8 +69,8 @@ class Packing:
             if length
         ]
         return cls(
-            index=torch.repeat_interleave(start, length) + positions_of(length),
-            sample=torch.repeat_interleave(order, in_order),
+            index=torch.repeat_interleave(start, length, output_size=total) + positions_of(length, total),
+            sample=torch.repeat_interleave(order, in_order, output_size=total),
             first=first,
             lengths=lengths,
             cumulative=torch.nn.functional.pad(ends, (1, 0)).to(torch.int32),
@@ -70,6 +80,12 @@ class Packing:
     def pack(self, tokens: torch.Tensor) -> torch.Tensor:
         """`(tokens, hidden)` from input order to packed order."""
         return torch.empty_like(tokens).index_copy(0, self.index, tokens)
+
+    def move(self, tokens: torch.Tensor, target: "Packing") -> torch.Tensor:
+        """`(tokens, hidden)` from this packed order to that of `target`, which may lack the last tokens of the input order."""
+        if target is self:
+            return tokens
+        return target.pack(tokens.index_select(0, self.index[: len(target.index)]))
 
     def mean(self, tokens: torch.Tensor) -> torch.Tensor:
         """Mean of each sample's packed tokens: `(tokens, hidden)` to `(samples, hidden)`, in float32."""
@@ -82,3 +98,55 @@ class Packing:
         index = self.sample[:, None].expand(-1, tokens.shape[-1])
         highest = tokens.new_zeros(len(self.lengths), tokens.shape[-1])
         return highest.scatter_reduce(0, index, tokens, "amax", include_self=False)
+
+    @cached_property
+    def block_mask(self):
+        """What `flex_attention` takes as a mask: every token attends to the tokens of its sample.
+
+        Made from the boundaries: a search through all pairs of tokens would need memory for all of them.
+        """
+        from torch.nn.attention.flex_attention import BlockMask
+
+        sample, size = self.sample, len(self.sample)
+        start = torch.arange(0, size, FLEX_BLOCK, device=sample.device)
+        last = sample[(start + FLEX_BLOCK).clamp(max=size) - 1]
+        # What the samples of a block of queries span is one run of blocks of keys.
+        low = self.first[sample[start]] // FLEX_BLOCK
+        high = (self.first[last] + self.lengths[last] - 1) // FLEX_BLOCK + 1
+        keys = (low[:, None] + torch.arange(len(start), device=sample.device)) % len(start)
+        return BlockMask.from_kv_blocks(
+            (high - low).to(torch.int32)[None, None],
+            keys.to(torch.int32)[None, None],
+            BLOCK_SIZE=FLEX_BLOCK,
+            mask_mod=lambda batch, head, query, key: sample[query] == sample[key],
+            seq_lengths=(size, size),
+        )
+
+
+def attentions_by_sample(blocks: list[torch.Tensor], source: Packing, target: Packing) -> tuple[torch.Tensor, ...]:
+    """Attention weights of each sample, from those of the sequences among which attention was computed.
+
+    Args:
+        blocks: `(count, heads, length, length)` for each of the blocks of `source`.
+        source: packing of the sequences; it may hold more tokens than `target`, last in the input order.
+        target: packing of the samples, each of which consists of whole sequences but for the tokens that `target` lacks.
+
+    Returns:
+        One `(heads, length, length)` per sample in the order of `target`: what each token, in rows, takes from each, zero
+        between sequences. Tokens that `target` lacks have neither row nor column.
+    """
+    size = len(target.index)
+    place = torch.full_like(source.index, -1)
+    place[source.index[:size]] = target.index
+    heads = blocks[0].shape[1]
+    found = [blocks[0].new_zeros(heads, length, length) for length in target.lengths.tolist()]
+    first, start = target.first.tolist(), 0
+    for block in blocks:
+        for weights in block:
+            own = place[start : start + len(weights[0])]
+            start += len(own)
+            kept = (own >= 0).nonzero().squeeze(1)
+            sample = int(target.sample[own[kept[0]]])
+            local = own[kept] - first[sample]
+            found[sample][:, local[:, None], local] = weights[:, kept[:, None], kept]
+    return tuple(found)

@@ -7,7 +7,8 @@ class MultiMedPipeline(Pipeline):
     """Predicts all tasks, or those named by `tasks=[...]`, for one sample given as `{"eeg": ..., "text": ...}`.
 
     Answers, in the style of other classification pipelines, `{task: [{"label": str, "score": float}, ...]}` with the
-    likeliest label first for tasks with labels; regression and structure give `{task: nested list}`.
+    likeliest label first for tasks with labels; regression, structure and survival give `{task: nested list}`, and open
+    answers `{task: str}`.
     """
 
     _load_processor = True
@@ -24,16 +25,25 @@ class MultiMedPipeline(Pipeline):
 
     def _forward(self, model_inputs, **kwargs):
         asked = model_inputs.pop("asked")
-        return {"logits": self.model(**model_inputs).logits, "asked": asked}
+        open_ended = [task["name"] for task in self.model.config.tasks if task.get("head") == "decoder"]
+        written = {name: self.model.generate_answers(**model_inputs, task=name)[0] for name in open_ended}
+        return {"logits": self.model(**model_inputs).logits, "asked": asked, "written": written}
 
     def postprocess(self, model_outputs, tasks=None, **kwargs):
         answers = {}
         for task in self.model.config.tasks:
             name, kind = task["name"], task["kind"]
-            logits = model_outputs["logits"][name].float()
-            if not logits.numel() or (tasks is not None and name not in tasks):
+            if tasks is not None and name not in tasks:
                 continue
-            if kind in ("regression", "structure"):
+            if name in model_outputs["written"]:
+                ids = model_outputs["written"][name]
+                ends = (ids == task["end_token_id"]).nonzero().flatten().tolist()
+                answers[name] = self.processor.tokenizer.decode(ids[: ends[0]] if ends else ids)
+                continue
+            logits = model_outputs["logits"][name].float()
+            if not logits.numel():
+                continue
+            if kind in ("regression", "structure", "survival"):
                 answers[name] = logits[0].tolist()
                 continue
             labels = model_outputs["asked"] if kind == "answer" else task["labels"]

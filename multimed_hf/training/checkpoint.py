@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.heads import Head
+from ..data.samples import reads_reports
 from ..sources import sources_of
 from ..tasks import get_task
 from .genes import GeneAlignment
@@ -67,7 +68,7 @@ def load_checkpoint(name: str | os.PathLike[str]) -> tuple[MultiMedForMultitask,
 def new_model(
     parts: Parts, heads: Sequence[Head], genes: Mapping[str, Sequence[str]], vocab_size: int, config: Mapping[str, Any]
 ) -> tuple[MultiMedForMultitask, MultiMedProcessor]:
-    """A model with random weights that reads what the rows carry and has all `heads`.
+    """A new model that reads what the rows carry and has all `heads`; pre-trained encoders alone have no random weights.
 
     Args:
         parts: `(subset, data)`, the rows to train on.
@@ -76,7 +77,13 @@ def new_model(
         vocab_size: the most entries of the tokenizer.
         config: what `MultiMedConfig` should hold instead of its defaults.
     """
-    from ..models import MultiMedCellFeatureExtractor, MultiMedConfig, MultiMedForMultitask, MultiMedProcessor
+    from ..models import (
+        MultiMedCellFeatureExtractor,
+        MultiMedConfig,
+        MultiMedForMultitask,
+        MultiMedImageProcessor,
+        MultiMedProcessor,
+    )
 
     modalities = carried(parts)
     # A processor always has a tokenizer, be it for no more than the questions that the tasks ask.
@@ -85,7 +92,6 @@ def new_model(
     vocabulary = list(
         dict.fromkeys(symbol for subset, data in parts if carries(data, "scrna") for symbol in genes.get(subset, ()))
     )
-    processor = MultiMedProcessor(tokenizer, scrna_feature_extractor=MultiMedCellFeatureExtractor(vocabulary))
     settings = {
         "modalities": modalities,
         "vocab_size": len(tokenizer),
@@ -94,7 +100,19 @@ def new_model(
         **config,
         "tasks": _entries(parts, heads, genes),
     }
-    return MultiMedForMultitask(MultiMedConfig(**settings)), processor
+    built = MultiMedConfig(**settings)
+    processor = MultiMedProcessor.from_encoders(
+        built,
+        tokenizer,
+        scrna_feature_extractor=MultiMedCellFeatureExtractor(vocabulary),
+        patch_image_processor=MultiMedImageProcessor(
+            built.image_size,
+            built.image_patch_size,
+            voxel_size=built.volume_voxel_size,
+            volume_patch_size=built.volume_patch_size,
+        ),
+    )
+    return MultiMedForMultitask.from_encoders(built), processor
 
 
 def extended_model(
@@ -142,7 +160,8 @@ def extended_model(
     model = MultiMedForMultitask(MultiMedConfig.from_dict(settings))
     missing, unexpected = model.load_state_dict(old.state_dict(), strict=False)
     new = [entry["name"] for entry in added]
-    assert not unexpected and all(key.startswith(tuple(f"heads.tasks.{name}." for name in new)) for key in missing)
+    parts_of_new = tuple(f"heads.{part}.{name}." for name in new for part in ("tasks", "balancing.tasks"))
+    assert not unexpected and all(key.startswith(parts_of_new) for key in missing)
     return model, processor, new
 
 
@@ -165,16 +184,24 @@ def heads_of_model(heads: Sequence[Head], config: Any) -> list[Head]:
 
 
 def carried(parts: Parts) -> list[str]:
-    """Modalities that rows carry, among those the model can read, in the model's order."""
+    """Modalities that rows bring as inputs, in the model's order."""
     from ..models.configuration_multimed import MODALITIES
 
-    return [name for name in MODALITIES if any(carries(data, name) for _, data in parts)]
+    return [name for name in MODALITIES if any(_is_read(subset, data, name) for subset, data in parts)]
 
 
 def carries(data: datasets.Dataset, modality: str) -> bool:
     """Whether any row carries the modality."""
     flag = f"has_{modality}"
     return flag in data.column_names and any(data[flag][:])
+
+
+def _is_read(subset: str, data: datasets.Dataset, modality: str) -> bool:
+    """Whether the modality is an input of any row, as `multimed_hf.data.samples` makes inputs."""
+    if modality != "text":
+        return carries(data, modality)
+    asks = "question" in data.column_names and any(data["question"][:])
+    return asks or (reads_reports(subset) and carries(data, modality))
 
 
 def _texts(parts: Parts) -> Iterator[str]:

@@ -28,7 +28,8 @@ class Settings:
         lora_alpha: their scale, times the rank.
         lora_dropout: dropout on their input.
         num_workers: processes that prepare batches; 0 for none.
-        config: what `MultiMedConfig` should hold instead of its defaults; with a start checkpoint only dropout rates.
+        config: what `MultiMedConfig` should hold instead of its defaults, pre-trained `encoders` among them; with a start
+            checkpoint only dropout rates.
     """
 
     epochs: float = 10.0

@@ -337,6 +337,8 @@ def _with_lora(model: Any, settings: Settings, base: Path) -> Any:
         lora_alpha=settings.lora_alpha,
         lora_dropout=settings.lora_dropout,
         target_modules=list(LORA_TARGETS),
+        # Layers of pre-trained encoders may have the same names; how they learn is theirs to say.
+        exclude_modules=r".*encoders\.\w+\.model\..*",
         modules_to_save=["heads"],
     )
     return get_peft_model(model, lora)

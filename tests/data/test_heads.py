@@ -53,6 +53,15 @@ def test_one_head_per_task_and_label_set():
     assert config.tasks[0]["labels"] == ["ei", "ie", "n"]
 
 
+def test_outcomes_ask_where_there_was_follow_up():
+    target = Target("disease_prognosis", "any")
+    assert asks(target, {"survival_days": 12.5, "event": False})
+    # A row that says nothing holds 0.
+    assert not asks(target, {"survival_days": 0.0, "event": False})
+    head = Head("disease_prognosis/any", "disease_prognosis", "survival")
+    assert MultiMedConfig(tasks=[head.config]).tasks == [{"name": "disease_prognosis/any", "kind": "survival"}]
+
+
 def test_answers_structures_and_findings():
     question = {"question": "is it?", "choices": ["yes", "no"], "answer": "no", "answer_type": "closed"}
     chain = {

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import datasets
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from multimed_hf.data.heads import heads_in
 from multimed_hf.data.samples import IGNORE, MultiMedCollator, SampleDataset, sample_of
@@ -162,6 +165,55 @@ def test_selections_and_empty_parts(parts):
     scrna = dict(parts)["scrna"]
     data = SampleDataset([("scrna", scrna.select([1])), ("scrna", scrna.select([])), ("scrna", scrna)])
     assert [sample["id"] for sample in data.__getitems__([0, 1, 2])] == ["pbmc68k/1", "pbmc68k/0", "pbmc68k/1"]
+
+
+def png(colour, mode="L"):
+    buffer = io.BytesIO()
+    Image.new(mode, (6, 4), colour).save(buffer, "PNG")
+    return {"bytes": buffer.getvalue(), "path": None}
+
+
+def test_images_come_as_images_and_scans_with_what_there_is_of_them():
+    volume = np.arange(24).reshape(2, 3, 4) - 12
+    scan = {"ct_volume": volume.tolist(), "ct_spacing": [5.0, 1.0, 2.0]}
+    rows = [
+        {"source": "synthetic", "has_ct": True, "ct": png(7), "disease": "cyst"},
+        {"source": "synthetic", "has_ct": True, "ct": png(8), "disease": "cyst", **scan},
+        {"source": "synthetic", "has_ct": True, "disease": "cyst", **scan, "has_xray": True, "xray": png(9)},
+    ]
+    flat, both, deep = [
+        sample["inputs"] for sample in SampleDataset([("ct", built("ct", rows))]).__getitems__([0, 1, 2])
+    ]
+    assert list(flat) == list(both) == ["ct"] and list(deep) == ["ct", "xray"]
+    assert flat["ct"].size == (6, 4) and np.asarray(flat["ct"]).max() == 7
+    assert np.asarray(both["ct"]["image"]).max() == 8 and deep["ct"]["image"] is None
+    for value in (both["ct"], deep["ct"]):
+        assert value["volume"].dtype == np.int16 and value["spacing"].tolist() == [5.0, 1.0, 2.0]
+        np.testing.assert_array_equal(value["volume"], volume)
+    assert np.asarray(deep["xray"]).max() == 9
+
+
+def test_images_that_are_read_already_or_lie_in_a_file(tmp_path):
+    Image.new("RGB", (5, 3), (1, 2, 3)).save(tmp_path / "eye.png")
+    row = RowCompleter("fundus")(
+        {"id": "synthetic/1", "source": "synthetic", "group": "g", "has_fundus": True, "fundus": png(0, "RGB")}
+    )
+    read = {**row, "retinopathy": -1, "fundus": Image.new("RGB", (5, 3))}
+    assert sample_of(read, "fundus")["inputs"]["fundus"] is read["fundus"]
+    named = {**read, "fundus": {"bytes": None, "path": str(tmp_path / "eye.png")}}
+    assert sample_of(named, "fundus")["inputs"]["fundus"].getpixel((0, 0)) == (1, 2, 3)
+
+
+def test_a_report_is_no_input_beside_the_image_it_speaks_of():
+    row = {"source": "synthetic", "has_xray": True, "xray": png(7), "has_text": True, "text": "No effusion."}
+    (sample,) = SampleDataset([("xray", built("xray", [row]))]).__getitems__([0])
+    assert list(sample["inputs"]) == ["xray"]
+    question = {"question": "Effusion?", "choices": ["yes", "no"], "answer": "no", "answer_type": "closed"}
+    rows = [{**row, **question}, {**row, **question, "has_text": False, "text": ""}]
+    asked, bare = SampleDataset([("vqa", built("vqa", rows))]).__getitems__([0, 1])
+    assert asked["inputs"]["text"] == ("Effusion?", "No effusion.")
+    # A question is an input whether or not there is a text.
+    assert bare["inputs"]["text"] == "Effusion?"
 
 
 def test_a_row_that_the_model_cannot_read_is_refused():

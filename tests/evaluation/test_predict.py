@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from multimed_hf.data.heads import Head, heads_in
-from multimed_hf.data.samples import SampleDataset
+from multimed_hf.data.samples import MultiMedCollator, SampleDataset
 from multimed_hf.evaluation.predict import predict, references_of
 from multimed_hf.training.checkpoint import load_checkpoint
 
@@ -90,6 +90,39 @@ def test_targets_come_in_the_order_of_the_head():
     assert references_of(head, [sample]) == pytest.approx(np.array([[2.0, np.nan, 1.0]]), nan_ok=True)
     plain = {"labels": {"h": {"index": np.arange(2), "value": np.array([1.0, 2.0])}}, "choices": None}
     assert references_of(Head("h", "t", "regression", num_targets=2), [plain]).tolist() == [[1.0, 2.0]]
+
+
+def test_outcomes_are_days_and_events():
+    head = Head("disease_prognosis/any", "disease_prognosis", "survival")
+    samples = [{"labels": {head.name: np.array([days, event], np.float32)}} for days, event in ((10.5, 1), (200, 0))]
+    assert references_of(head, samples).tolist() == [[10.5, 1], [200, 0]]
+
+
+def test_a_log_risk_is_one_number_a_row(checkpoint, rows):
+    model, processor = load_checkpoint(checkpoint)
+    head = Head("disease_prognosis/any", "disease_prognosis", "survival")
+    model.add_task(head.config)
+    outcome = {head.name: np.array([30.0, 1.0], np.float32)}
+
+    class Followed:
+        def __len__(self):
+            return 4
+
+        def __getitems__(self, indices):
+            samples = SampleDataset(rows).__getitems__(indices)
+            return [
+                {**sample, "labels": outcome if index else {}} for index, sample in zip(indices, samples, strict=True)
+            ]
+
+    found = predict(model, processor, Followed(), [head], progress=False)[head.name]
+    batch = MultiMedCollator(processor, [head])(Followed().__getitems__(range(4)))
+    with torch.inference_mode():
+        output = model(**batch)
+    assert found.predictions == pytest.approx(output.logits[head.name][1:, 0].numpy(), abs=1e-5)
+    assert found.references.tolist() == [[30.0, 1.0]] * 3
+    assert batch["labels"][head.name].isnan().any(1).tolist() == [True, False, False, False]
+    # Three who leave together, against Efron: log(3) + log(2) for equal risks.
+    assert output.losses[head.name].item() == pytest.approx(np.log(6) / 3, abs=0.05)
 
 
 def test_unknown_labels_and_open_answers():

@@ -5,7 +5,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from multimed_hf.metrics import answer, classification, compute_metrics_for, multilabel, ordinal, regression, structure
+from multimed_hf.metrics import (
+    answer,
+    classification,
+    compute_metrics_for,
+    multilabel,
+    ordinal,
+    regression,
+    structure,
+    survival,
+)
 
 GENERATOR = np.random.default_rng(0)
 N = 12
@@ -92,12 +101,21 @@ def test_the_candidate_chosen_is_the_answer_and_padding_never():
     assert empty == {}
 
 
+def test_log_risks_are_scored_against_outcomes():
+    risks = GENERATOR.normal(size=(N, 1))
+    outcomes = np.stack([GENERATOR.exponential(size=N) * 100 + 1, GENERATOR.random(N) < 0.8], axis=1)
+    outcomes[[2, 5]] = np.nan
+    kept = ~np.isnan(outcomes[:, 0])
+    found = compute_metrics_for("disease_prognosis/any")(prediction(risks, outcomes))
+    assert found == scalars(survival(risks[kept, 0], outcomes[kept])) and np.isfinite(found["uno_c"])
+
+
 @pytest.mark.parametrize(
     ("tasks", "given", "message"),
     [
         ([], None, "at least one task, got none"),
         ("eye_stat", None, "Did you mean 'eye_state'"),
-        ("disease_prognosis", None, "scored from logits and labels, got 'disease_prognosis'"),
+        ("disease_prognosis", (np.zeros((3, 1)), np.zeros(3)), r"\(n, 1\) and \(n, 2\), got \(3, 1\) and \(3,\)"),
         (["segmentation"], None, "scored from logits and labels"),
         (["eye_state", "splice_site"], (np.zeros((2, 3)), np.zeros(2)), "as a dict by task for 2 tasks, got ndarray"),
         ("eye_state/uci", ({"other": np.zeros((2, 3))}, {"eye_state/uci": np.zeros(2)}), "got those of other"),

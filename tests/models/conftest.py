@@ -11,6 +11,12 @@ GENES = [f"GENE{index}" for index in range(24)]
 CHANNELS = ["Fp1", "Fz", "C3", "Cz", "C4", "Oz"]
 WORDS = "no acute disease heart size is normal lungs clear yes maybe pleural effusion seen the question".split()
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
+IMAGE_SIZES: dict[str, Any] = {
+    "image_size": 16,
+    "image_patch_size": 8,
+    "volume_voxel_size": [4.0, 2.0, 2.0],
+    "volume_patch_size": [2, 4, 4],
+}
 
 TASKS: dict[str, dict[str, Any]] = {
     "single_label": {"name": "cell_type/ten", "kind": "single_label", "labels": ["a", "b", "c"]},
@@ -19,7 +25,29 @@ TASKS: dict[str, dict[str, Any]] = {
     "regression": {"name": "expression/pbmc", "kind": "regression", "num_targets": 3},
     "structure": {"name": "structure/backbone", "kind": "structure"},
     "answer": {"name": "question/pubmedqa", "kind": "answer"},
+    "survival": {"name": "prognosis/two", "kind": "survival"},
 }
+"""One task of each kind, with the usual head."""
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "low_rank": {"name": "expression/genes", "kind": "regression", "num_targets": 7, "rank": 2},
+    "label_text": {
+        "name": "disease/named",
+        "kind": "single_label",
+        "labels": ["no disease", "effusion"],
+        "head": "label_text",
+        "label_ids": [[2, 4], [14]],
+    },
+    "label_texts": {
+        "name": "findings/named",
+        "kind": "multi_label",
+        "labels": ["lungs", "heart", "size"],
+        "head": "label_text",
+        "label_ids": [[9], [5], [6]],
+    },
+    "decoder": {"name": "question/open", "kind": "answer", "head": "decoder", "end_token_id": 0},
+}
+"""Tasks with another head than the usual one of their kind."""
 
 
 class ModelTester:
@@ -29,12 +57,12 @@ class ModelTester:
         self.tokenizer, self.processor = tokenizer, processor
 
     def config(self, modalities: list[str] | None = None, kinds: Any = tuple(TASKS), **overrides: Any) -> Any:
-        """A configuration of two narrow layers without dropout, with one head per kind that the modalities allow."""
+        """A configuration of two narrow layers without dropout, with one head per kind or variant that the modalities allow."""
         from multimed_hf.models import MultiMedConfig
         from multimed_hf.models.configuration_multimed import MODALITIES
 
         modalities = modalities or MODALITIES
-        needs = {"structure": "protein", "answer": "text"}
+        needs = {"structure": "protein", **dict.fromkeys(("answer", "label_text", "label_texts", "decoder"), "text")}
         tiny: dict[str, Any] = {
             "hidden_size": 32,
             "num_hidden_layers": 2,
@@ -47,7 +75,8 @@ class ModelTester:
             "initializer_range": 0.15,
             "vocab_size": len(self.tokenizer),
             "num_genes": len(GENES),
-            "tasks": [TASKS[kind] for kind in kinds if needs.get(kind, modalities[0]) in modalities],
+            **IMAGE_SIZES,
+            "tasks": [{**TASKS, **VARIANTS}[kind] for kind in kinds if needs.get(kind, modalities[0]) in modalities],
         }
         return MultiMedConfig(modalities=modalities, **{**tiny, **overrides})
 
@@ -96,12 +125,23 @@ class ModelTester:
             if task["kind"] == "multi_label":
                 label: Any = torch.from_numpy(rng.integers(0, 2, (size, count)).astype(np.float32))
             elif task["kind"] == "regression":
-                label = torch.from_numpy(rng.normal(size=(size, task["num_targets"])).astype(np.float32))
+                values = rng.normal(size=(size, task["num_targets"]))
+                if "rank" in task:
+                    # Values that weights of this rank can give.
+                    values = values[:, : task["rank"]] @ rng.normal(size=(task["rank"], task["num_targets"]))
+                label = torch.from_numpy(values.astype(np.float32))
             elif task["kind"] == "structure":
                 longest = int(lengths.max())
                 walk = np.cumsum(rng.normal(size=(size, longest, 3, 3)) * 2, axis=1).astype(np.float32)
                 inside = torch.arange(longest) < lengths[:, None]
                 label = {"backbone": torch.from_numpy(walk), "resolved": torch.where(inside, 1, -100)}
+            elif task["kind"] == "survival":
+                # Two leave at a time, and the last are censored: everyone has an event or outlasts one.
+                days = rng.permutation(size) // 2 + 1
+                label = torch.from_numpy(np.stack([days, days < days.max()], 1).astype(np.float32))
+            elif task.get("head") == "decoder":
+                answers = [" ".join(rng.choice(WORDS, size=rng.integers(1, 4))) for _ in range(size)]
+                label = self.processor.encode_answers(answers, task["end_token_id"])
             else:
                 label = torch.from_numpy(rng.integers(0, count, size))
             made[task["name"]] = label
@@ -126,6 +166,19 @@ class ModelTester:
     def _protein(self, rng: np.random.Generator) -> str:
         return "".join(rng.choice(list(RESIDUES), size=rng.integers(5, 14)))
 
+    def _oct(self, rng: np.random.Generator) -> np.ndarray:
+        return rng.integers(0, 256, rng.integers(6, 40, 2), dtype=np.uint8)
+
+    def _fundus(self, rng: np.random.Generator) -> np.ndarray:
+        return rng.random((*rng.integers(6, 40, 2), 3))
+
+    def _ct(self, rng: np.random.Generator) -> dict[str, Any]:
+        volume = rng.integers(-1000, 1000, rng.integers(1, 9, 3)).astype(np.int16)
+        scan = {"volume": volume, "spacing": rng.uniform(1, 5, 3).astype(np.float32)}
+        return {**scan, "image": self._oct(rng)} if rng.random() < 0.7 else scan
+
+    _xray, _pathology, _mri = _oct, _fundus, _ct
+
 
 @pytest.fixture(scope="session")
 def tester() -> ModelTester:
@@ -133,12 +186,21 @@ def tester() -> ModelTester:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    from multimed_hf.models import MultiMedCellFeatureExtractor, MultiMedProcessor
+    from multimed_hf.models import MultiMedCellFeatureExtractor, MultiMedImageProcessor, MultiMedProcessor
 
     vocabulary = {word: index for index, word in enumerate(["[PAD]", "[UNK]", *WORDS])}
     words = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     words.normalizer = normalizers.Lowercase()
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]", pad_token="[PAD]")
-    processor = MultiMedProcessor(tokenizer, scrna_feature_extractor=MultiMedCellFeatureExtractor(GENES))
+    processor = MultiMedProcessor(
+        tokenizer,
+        scrna_feature_extractor=MultiMedCellFeatureExtractor(GENES),
+        patch_image_processor=MultiMedImageProcessor(
+            *(IMAGE_SIZES[name] for name in ("image_size", "image_patch_size")),
+            max_patches=6,
+            voxel_size=IMAGE_SIZES["volume_voxel_size"],
+            volume_patch_size=IMAGE_SIZES["volume_patch_size"],
+        ),
+    )
     return ModelTester(tokenizer, processor)

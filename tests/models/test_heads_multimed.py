@@ -60,6 +60,30 @@ def test_ordinal_score_moves_along_the_labels(tester):
     assert head(scores).argmax(1)[0] == 0 and head(scores).argmax(1)[-1] == 3
 
 
+@torch.no_grad()
+def test_ordinal_odds_are_proportional(tester):
+    """`log odds(y > k) = score - threshold_k`: between two samples they differ by the same for every k (McCullagh, 1980)."""
+    head = head_of(tester, "ordinal", scale=0.3)
+    pooled = vectors(tester, 2, scale=0.5)
+    above = 1 - head(pooled).double().exp().cumsum(1)[:, :-1]
+    odds = torch.logit(above)
+    difference = (odds[0] - odds[1]).float()
+    torch.testing.assert_close(difference, head.out(pooled[0] - pooled[1]).expand(3), atol=1e-3, rtol=1e-3)
+
+
+def test_ordinal_labels_far_off_keep_a_gradient(tester):
+    """A probability of 1e-40 is no number in single precision, its logarithm is."""
+    head = head_of(tester, "ordinal")
+    with torch.no_grad():
+        head.out.weight.fill_(1.0)
+    pooled = torch.full((4, head.out.weight.shape[1]), 100.0 / head.out.weight.shape[1], requires_grad=True)
+    losses = head.loss(head(pooled), torch.arange(4))
+    assert losses[:3].min() > 90 and losses[3] < 1e-3
+    losses.sum().backward()
+    slope = pooled.grad.sum(1) / pooled.shape[1]
+    torch.testing.assert_close(slope, torch.tensor([1.0, 1.0, 1.0, 0.0]), atol=1e-4, rtol=0)
+
+
 def test_ordinal_starts_with_all_labels_likely(tester):
     probabilities = tester.model().heads.tasks["grade/five"](torch.zeros(1, 32)).exp()
     assert probabilities.min() > 0.1

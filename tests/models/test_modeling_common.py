@@ -9,13 +9,15 @@ import torch
 from transformers import AutoConfig, AutoModel
 
 from multimed_hf.models import MultiMedForMultitask, MultiMedModel
-from multimed_hf.models.configuration_multimed import KINDS, MODALITIES
+from multimed_hf.models.configuration_multimed import FUSIONS, KINDS, MODALITIES
 
+HEADS = [*KINDS, "low_rank", "label_text", "label_texts", "decoder"]
 CASES = {
-    **{f"only-{name}": ([name], KINDS) for name in MODALITIES},
-    **{f"head-{kind}": (MODALITIES, [kind]) for kind in KINDS},
-    "all": (MODALITIES, KINDS),
-    "other-order": (MODALITIES[::-1], KINDS[::-1]),
+    **{f"only-{name}": ([name], HEADS) for name in MODALITIES},
+    **{f"head-{kind}": (MODALITIES, [kind]) for kind in HEADS},
+    "all": (MODALITIES, HEADS),
+    "other-order": (MODALITIES[::-1], HEADS[::-1]),
+    **{f"fusion-{name}": (MODALITIES, HEADS, {"fusion": name}) for name in FUSIONS[1:]},
 }
 
 
@@ -42,13 +44,13 @@ def gradients(model, case):
 @pytest.fixture(scope="module", params=CASES.values(), ids=CASES.keys())
 def case(request, tester):
     """A configuration and a batch that uses all of its modalities and heads."""
-    modalities, kinds = request.param
-    config = tester.config(modalities, kinds)
+    modalities, kinds, *overrides = request.param
+    config = tester.config(modalities, kinds, **dict(*overrides))
     heads = [task["kind"] for task in config.tasks]
     samples = tester.samples(modalities)
     batch = tester.batch(samples, tester.choices(samples) if "answer" in heads else None)
     model = tester.model(config)
-    if "regression" in heads:
+    if "expression/pbmc" in model.heads.tasks:
         model.set_target_statistics("expression/pbmc", [1.0, -2.0, 3.0], [0.5, 1.0, 2.0])
     return SimpleNamespace(
         config=config, batch=batch, labels=tester.labels(config, samples), make=tester.model, model=model
@@ -73,8 +75,8 @@ def test_saved_model_is_loaded_as_it_was(case, tmp_path):
     assert type(loaded) is MultiMedForMultitask and not loaded.training
     # Buffers and parameters: nothing was initialised over what had been loaded.
     assert_equal_states(case.model, loaded)
-    # Not to the last bit: matrix products may depend on where in memory a weight lies.
-    assert_equal_outputs(case.model(**case.batch), loaded(**case.batch), tolerance=1e-6)
+    # Not to the last bit: matrix products may depend on where in memory a weight lies, and cosines are multiplied by 14.
+    assert_equal_outputs(case.model(**case.batch), loaded(**case.batch), tolerance=1e-5)
 
 
 @torch.no_grad()
@@ -84,7 +86,7 @@ def test_shards_and_device_map(case, tmp_path):
     assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".safetensors"}
     loaded = AutoModel.from_pretrained(tmp_path, device_map="cpu")
     assert_equal_states(case.model, loaded)
-    assert_equal_outputs(case.model(**case.batch), loaded(**case.batch), tolerance=1e-6)
+    assert_equal_outputs(case.model(**case.batch), loaded(**case.batch), tolerance=1e-5)
 
 
 def test_config_keeps_orders(case, tmp_path):
@@ -110,7 +112,8 @@ def test_base_model_exchanges_weights_with_the_full_one(case, tmp_path):
 def test_new_heads_on_an_old_checkpoint_start_small(case, tester, tmp_path):
     case.model.save_pretrained(tmp_path)
     new = [{**task, "name": f"new/{task['kind']}"} for task in tester.config(case.config.modalities).tasks]
-    config = tester.config(case.config.modalities, tasks=new[:3] + case.config.tasks + new[3:])
+    tasks = new[:3] + case.config.tasks + new[3:]
+    config = tester.config(case.config.modalities, tasks=tasks, fusion=case.config.fusion)
     # Memory that is handed out again holds what was written there: garbage, if a buffer were left as it was allocated.
     for size in (1, 3, 5, 32):
         del [torch.full((size,), 1e9) for _ in range(500)][:]
@@ -180,7 +183,8 @@ def test_eager_attention_equals_sdpa(case):
     case.model.set_attn_implementation("eager")
     eager = case.model(**case.batch)
     case.model.set_attn_implementation("sdpa")
-    assert_equal_outputs(sdpa, eager, tolerance=1e-5)
+    # Products over all modalities magnify rounding.
+    assert_equal_outputs(sdpa, eager, tolerance=1e-4 if case.config.fusion == "lowrank" else 1e-5)
 
 
 def test_input_embeddings(case):

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multimed_hf.models.packing_multimed import Packing, positions_of
+from multimed_hf.models.packing_multimed import Packing, attentions_by_sample, positions_of
 
 
 @st.composite
@@ -79,3 +79,69 @@ def test_mean_and_maximum_are_those_of_each_sample(batch):
         assert torch.equal(packing.max(tokens)[sample].double(), highest)
         expected = own.mean(0) if len(own) else torch.zeros(3, dtype=torch.float64)
         torch.testing.assert_close(means[sample].double(), expected, atol=1e-6, rtol=1e-5)
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=12))
+def test_block_mask_is_that_of_all_pairs_of_tokens(lengths):
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    every = torch.arange(len(lengths))
+    packing = Packing.of(len(lengths), [(every, torch.tensor(lengths))], sum(lengths))
+    mask, size = packing.block_mask, sum(lengths)
+    expected = create_block_mask(mask.mask_mod, None, None, size, size, device="cpu")
+    assert mask.shape == expected.shape and mask.BLOCK_SIZE == expected.BLOCK_SIZE
+    assert torch.equal(mask.to_dense(), expected.to_dense())
+    first, last = torch.tensor(0), torch.tensor(size - 1)
+    same = bool(packing.sample[0] == packing.sample[-1])
+    assert bool(mask.mask_mod(None, None, first, last)) is same is (len(lengths) == 1)
+    assert packing.block_mask is mask
+
+
+@given(batches())
+def test_a_known_total_changes_nothing(batch):
+    size, segments = batch
+    plain = Packing.of(size, segments)
+    known = Packing.of(size, segments, len(plain.index))
+    assert torch.equal(plain.index, known.index) and torch.equal(plain.sample, known.sample)
+
+
+@given(batches())
+def test_tokens_move_from_one_packing_to_another(batch):
+    """Segments packed as sequences of their own, with two tokens more each, and the same tokens packed by sample."""
+    size, segments = batch
+    samples, lengths = (torch.cat(parts) for parts in zip(*segments, strict=True))
+    by_sample = Packing.of(size, segments)
+    every = torch.arange(len(samples))
+    alone = Packing.of(len(samples), [(every, lengths), (every, torch.full_like(every, 2))])
+    names = torch.arange(len(alone.index))[:, None]
+    moved = alone.move(alone.pack(names), by_sample)
+    assert torch.equal(moved, by_sample.pack(names[: len(by_sample.index)]))
+    assert by_sample.move(moved, by_sample) is moved
+
+
+@given(batches())
+def test_attentions_are_gathered_by_sample(batch):
+    """Each weight names its two tokens; they are found where the tokens lie in their sample, and zero elsewhere."""
+    size, segments = batch
+    segments = [(samples, lengths + 1) for samples, lengths in segments if len(samples)]
+    if not segments:
+        return
+    samples, lengths = (torch.cat(parts) for parts in zip(*segments, strict=True))
+    by_sample = Packing.of(size, segments)
+    every = torch.arange(len(samples))
+    alone = Packing.of(len(samples), [(every, lengths), (every, torch.ones_like(every))])
+    total = len(by_sample.index)
+    names = alone.pack(torch.arange(1, len(alone.index) + 1)[:, None])[:, 0].double()
+    blocks, start = [], 0
+    for count, length in alone.blocks:
+        own = names[start : start + count * length].view(count, length)
+        start += count * length
+        blocks.append((own[:, :, None] * 1000 + own[:, None, :])[:, None].repeat(1, 2, 1, 1))
+    found = attentions_by_sample(blocks, alone, by_sample)
+    own = by_sample.pack(torch.arange(1, total + 1)[:, None])[:, 0].double()
+    segment = by_sample.pack(torch.repeat_interleave(every, lengths)[:, None])[:, 0]
+    for sample in range(size):
+        mine = by_sample.sample == sample
+        same = segment[mine][:, None] == segment[mine]
+        expected = (own[mine][:, None] * 1000 + own[mine]) * same
+        assert torch.equal(found[sample], expected.expand(2, -1, -1))

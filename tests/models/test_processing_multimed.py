@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from transformers import AutoProcessor
 
 from multimed_hf.models import (
     MultiMedCellFeatureExtractor,
+    MultiMedImageProcessor,
     MultiMedProcessor,
     MultiMedSequenceFeatureExtractor,
     MultiMedSignalFeatureExtractor,
@@ -73,6 +76,9 @@ def test_processor_comes_back_from_disk(tester, tmp_path):
         MultiMedSequenceFeatureExtractor("ACGUN", max_length=77),
         MultiMedCellFeatureExtractor(["ZZZ3", "AAA1", "MMM2"]),
         MultiMedSequenceFeatureExtractor("MKVLX", max_length=99),
+        MultiMedImageProcessor(
+            24, 12, 9, (2.0, 3.0, 4.0), (2, 3, 4), 50, (-160.0, 240.0), (5.0, 95.0), {"oct": [0.1]}, {"oct": [0.3]}
+        ),
         max_text_tokens=5,
     )
     saved.save_pretrained(tmp_path)
@@ -83,6 +89,8 @@ def test_processor_comes_back_from_disk(tester, tmp_path):
         one, other = (getattr(each, f"{name}_feature_extractor") for each in (saved, loaded))
         assert type(one) is type(other)
         assert one.to_dict() == other.to_dict()
+    assert type(loaded.patch_image_processor) is MultiMedImageProcessor
+    assert loaded.patch_image_processor.to_dict() == saved.patch_image_processor.to_dict()
     assert loaded.scrna_feature_extractor.genes == ["ZZZ3", "AAA1", "MMM2"]
     assert loaded.tokenizer.get_vocab() == saved.tokenizer.get_vocab()
     columns = {
@@ -97,10 +105,31 @@ def test_processor_comes_back_from_disk(tester, tmp_path):
         "genomics": ["ACGU"],
         "scrna": [{"genes": ["MMM2", "ZZZ3"], "values": [1.0, 2.0]}],
         "protein": ["MKV"],
+        "oct": [np.arange(40 * 60, dtype=np.uint8).reshape(40, 60)],
         "choices": [["yes", "no"]],
     }
     one, other = flat(saved(**columns)), flat(loaded(**columns))
     assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_processor_that_was_saved_before_there_were_images(tester, tmp_path):
+    tester.processor.save_pretrained(tmp_path)
+    path = tmp_path / "processor_config.json"
+    stored = json.loads(path.read_text())
+    del stored["patch_image_processor"]
+    path.write_text(json.dumps(stored))
+    loaded = AutoProcessor.from_pretrained(tmp_path)
+    assert loaded.patch_image_processor.to_dict() == MultiMedImageProcessor().to_dict()
+    assert loaded.scrna_feature_extractor.genes == tester.processor.scrna_feature_extractor.genes
+
+
+def test_slices_and_volumes_of_one_modality_stand_in_one_list(tester):
+    image, scan = np.zeros((16, 24), np.uint8), {"volume": np.zeros((2, 4, 4)), "spacing": [4.0, 2.0, 2.0]}
+    packed = tester.processor(ct=[scan, None, image, {**scan, "image": image}], text=[None, "normal", None, None])
+    ct = packed["inputs"]["ct"]
+    assert ct["samples"].tolist() == [0, 2, 3]
+    assert ct["lengths"].tolist() == [0, 6, 6] and ct["volume_lengths"].tolist() == [1, 0, 1]
+    assert len(ct["pixels"]) == len(ct["grid"]) == 12 and len(ct["voxels"]) == len(ct["places"]) == 2
 
 
 def test_wrong_batches_are_refused(tester, eeg):
@@ -113,6 +142,7 @@ def test_wrong_batches_are_refused(tester, eeg):
         "a list with one entry per sample, got a single value for ['text']": {"text": "no acute disease"},
         "got a single value for ['eeg']": {"eeg": eeg},
         "a list of candidate answers for each sample of `choices`, got a string": {"text": ["a"], "choices": ["yes"]},
+        "got a single value for ['oct']": {"oct": np.zeros((8, 8), np.uint8)},
         "and `choices`, got ['ecg'] as well": {"text": ["a"], "ecg": [eeg]},
         "at least one token, got an empty one": {"text": ["a", ""]},
         "finite EEG values in microvolt, got NaN": {"eeg": [{**eeg, "signal": np.full((1, 9), np.nan)}]},

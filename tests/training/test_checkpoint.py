@@ -1,8 +1,11 @@
+import io
 import shutil
 from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
+from transformers import AutoModel
 
 from multimed_hf.data.heads import heads_in
 from multimed_hf.data.samples import MultiMedCollator, SampleDataset
@@ -16,6 +19,8 @@ from multimed_hf.training.checkpoint import (
     new_model,
 )
 from multimed_hf.training.genes import AlignedSamples
+
+from ..models.pretrained import words, write
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
 GENES = {"scrna": ["A", "B", "C", "D"]}
@@ -85,6 +90,25 @@ def test_a_new_model_fits_the_rows(make):
     assert len(logits(model, processor, parts, GENES)) == 3
 
 
+def test_a_new_model_takes_over_pretrained_encoders(make, tmp_path):
+    bert = write("bert", tmp_path / "bert")
+    parts = cells(make) + reports(make)
+    encoders = [{"modality": "text", "model": bert, "training": "lora"}]
+    model, processor = new_model(parts, heads_of(parts), GENES, 500, {**SMALL, "encoders": encoders})
+    own = AutoModel.from_pretrained(bert, add_pooling_layer=False).state_dict()
+    found = model.multimed.encoders["text"].model.state_dict()
+    assert own.keys() == found.keys() and all(torch.equal(own[name], found[name]) for name in own)
+    assert processor.tokenizer.get_vocab() == words().get_vocab()
+    assert model.config.vocab_size == 40 and processor.scrna_feature_extractor.genes == GENES["scrna"]
+    model.save_pretrained(tmp_path / "saved")
+    processor.save_pretrained(tmp_path / "saved")
+    shutil.rmtree(bert)
+    extended, processor, new = extended_model(tmp_path / "saved", parts, heads_of(parts), GENES, {})
+    assert new == []
+    expected, again = (logits(one, processor, parts, GENES) for one in (model, extended))
+    assert all(torch.equal(expected[name], again[name]) for name in expected)
+
+
 def test_rows_without_text_still_give_a_processor_that_can_be_saved(saved):
     model, processor = load_checkpoint(saved)
     assert model.config.modalities == ["scrna"]
@@ -114,6 +138,21 @@ def test_heads_of_the_checkpoint_stay_and_others_are_added(make, saved, tmp_path
     before, after = (logits(one, processor, typing, GENES)[TYPING] for one in (model, extended))
     torch.testing.assert_close(before, after, rtol=0, atol=0)
     assert torch.isfinite(logits(extended, processor, expression, GENES)[EXPRESSION]).all()
+
+
+@pytest.mark.parametrize("balancing", ["uncertainty", "dynamic"])
+def test_what_balances_losses_is_kept_and_starts_anew_for_added_heads(make, tmp_path, balancing):
+    typing, expression = cells(make, expression=False), cells(make, typing=False)
+    model, processor = new_model(typing, heads_of(typing), GENES, 500, {**SMALL, "loss_balancing": balancing})
+    for value in model.heads.balancing.state_dict().values():
+        value.fill_(3)
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    extended, _, _ = extended_model(tmp_path, expression, heads_of(expression), GENES, {})
+    state = extended.heads.balancing.state_dict()
+    assert {name: value.item() for name, value in state.items()} == {
+        name: 3 if TYPING in name else 0 for name in state
+    } and len(state) == 2 * len(model.heads.balancing.state_dict())
 
 
 def test_statistics_of_a_head_that_stays_are_kept(make, saved):
@@ -201,3 +240,31 @@ def test_an_adapter_is_merged_and_finds_its_base_after_both_have_moved(make, sav
     for name, expected in logits(adapted, processor, parts, GENES).items():
         torch.testing.assert_close(logits(merged, processor, parts, GENES)[name], expected, rtol=1e-4, atol=1e-5)
         assert not torch.allclose(original[name], expected)
+
+
+def test_images_are_cut_as_the_configuration_says_and_reports_beside_them_are_no_input(make):
+    buffer = io.BytesIO()
+    Image.new("L", (64, 48), 99).save(buffer, "PNG")
+    row = {
+        "id": "synthetic/1",
+        "source": "synthetic",
+        "group": "1",
+        "has_xray": True,
+        "xray": {"bytes": buffer.getvalue(), "path": None},
+        "has_text": True,
+        "text": "No acute disease.",
+        "disease": "cyst",
+    }
+    parts = [("xray", make("xray", [row]))]
+    sizes = {
+        "image_size": 32,
+        "image_patch_size": 8,
+        "volume_voxel_size": [3.0, 2.0, 1.0],
+        "volume_patch_size": [2, 3, 4],
+    }
+    model, processor = new_model(parts, heads_of(parts), {}, 300, {**SMALL, **sizes})
+    assert model.config.modalities == ["xray"]
+    cut = processor.patch_image_processor
+    assert (cut.image_size, cut.patch_size, cut.voxel_size, cut.volume_patch_size) == tuple(sizes.values())
+    (found,) = logits(model, processor, parts, {}).values()
+    assert found.shape == (1, 5)

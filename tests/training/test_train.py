@@ -14,6 +14,8 @@ from transformers import AutoModel, AutoProcessor, Trainer, TrainingArguments
 from multimed_hf.training.checkpoint import load_checkpoint
 from multimed_hf.training.train import Settings, check_data, fit, training_arguments
 
+from ..models.pretrained import write
+
 SORTSEQ, FINDINGS, ANSWERS = (
     "expression_prediction/sortseq_lac",
     "report_findings/openi_reports",
@@ -215,6 +217,25 @@ def test_lora_trains_adapters_and_heads_only(built, tiny, trained, tmp_path):
     assert not torch.equal(merged.heads.tasks[SORTSEQ].out.weight, before.heads.tasks[SORTSEQ].out.weight)
     # The adapter is a checkpoint like any other.
     fit(built, ["text"], tmp_path / "next", start=report.checkpoint, settings=replace(tiny, config={}), progress=False)
+
+
+def test_lora_leaves_pretrained_encoders_alone(built, tiny, tmp_path):
+    """Layers of theirs have the names that LoRA looks for, and how they learn is said elsewhere."""
+    encoders = [{"modality": "text", "model": write("llama", tmp_path / "llama"), "training": "lora"}]
+    settings = replace(tiny, config={**tiny.config, "encoders": encoders})
+    start = fit(built, ["text"], tmp_path / "start", settings=settings, progress=False).checkpoint
+    shutil.rmtree(tmp_path / "llama")
+    trained = weights(start)
+    assert all(value.any() for name, value in trained.items() if name.endswith(".up")), "its own adapters have learnt"
+    settings = replace(tiny, config={})
+    report = fit(built, ["text"], tmp_path / "lora", start=start, lora=True, settings=settings, progress=False)
+    from safetensors.torch import load_file
+
+    adapter = load_file(report.checkpoint / "adapter_model.safetensors")
+    assert adapter and not [name for name in adapter if ".encoders." in name]
+    merged, _ = load_checkpoint(report.checkpoint)
+    kept = {name: value for name, value in merged.state_dict().items() if ".encoders.text." in name}
+    assert kept and all(torch.equal(value, trained[name]) for name, value in kept.items())
 
 
 def test_an_interrupted_lora_run_goes_on(built, tiny, trained, tmp_path, monkeypatch):
