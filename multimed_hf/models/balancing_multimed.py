@@ -8,11 +8,14 @@ TEMPERATURE = 2.0
 
 
 class MultiMedFixedBalancing(nn.Module):
-    """Weights that stay: `sum over tasks k and samples i that ask k of w_k * L_ki`, w_k the `weight` of the task or 1."""
+    """Weights that stay: `sum over tasks k and samples i that ask k of w_k * L_ki`, w_k the `weight` of the task or 1.
+
+    What other schemes learn about each task is in `tasks`, empty here.
+    """
 
     def __init__(self, config):
         super().__init__()
-        self.weights = {}
+        self.weights, self.tasks = {}, nn.ModuleDict()
         for task in config.tasks:
             self.add(config, task)
 
@@ -58,12 +61,6 @@ class MultiMedUncertaintyBalancing(MultiMedFixedBalancing):
     Every sample that asks the task pays both terms, so that s settles where exp(s) is the mean of L, or of 2 L, whatever
     the share of samples that ask. The total may be negative.
     """
-
-    def __init__(self, config):
-        nn.Module.__init__(self)
-        self.weights, self.tasks = {}, nn.ModuleDict()
-        for task in config.tasks:
-            self.add(config, task)
 
     def add(self, config, task):
         super().add(config, task)
@@ -121,12 +118,6 @@ class MultiMedDynamicBalancing(MultiMedFixedBalancing):
     sample asks has no influence. Several processes each see their own losses; DistributedDataParallel gives all of them
     the history of the first.
     """
-
-    def __init__(self, config):
-        nn.Module.__init__(self)
-        self.weights, self.tasks = {}, nn.ModuleDict()
-        for task in config.tasks:
-            self.add(config, task)
 
     def add(self, config, task):
         super().add(config, task)

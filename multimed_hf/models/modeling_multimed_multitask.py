@@ -117,11 +117,11 @@ class MultiMedForMultitask(MultiMedPreTrainedModel):
         config._check()
         self._check_decoders(config)
         self.heads.add(config, task)
-        for added in (self.heads.tasks[name], getattr(self.heads.balancing, "tasks", {name: None})[name]):
-            if added is not None:
-                for module in added.modules():
-                    self._init_weights(module)
-                added.to(device=self.device, dtype=self.dtype).train(self.training)
+        balancing = self.heads.balancing.tasks
+        for added in (self.heads.tasks[name], *([balancing[name]] if name in balancing else [])):
+            for module in added.modules():
+                self._init_weights(module)
+            added.to(device=self.device, dtype=self.dtype).train(self.training)
         # The backbone saves a configuration too.
         self.config.tasks = self.multimed.config.tasks = config.tasks
 
