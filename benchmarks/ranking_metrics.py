@@ -10,10 +10,10 @@ times (of which `--calls` are timed and the time of one taken 1,000 times).
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable, Mapping
 
 import numpy as np
+
+from benchmarks.structure_metrics import medians
 
 LABELS = 14
 RESAMPLES = 1000
@@ -25,17 +25,6 @@ def rows(n: int) -> tuple[np.ndarray, np.ndarray]:
     references = (generator.random((n, LABELS)) < np.linspace(0.01, 0.3, LABELS)).astype(np.int64)
     scores = generator.normal(size=(n, LABELS)) + 1.5 * references
     return (1 / (1 + np.exp(-scores))).round(4), references
-
-
-def medians(sides: Mapping[str, Callable[[], object]], turns: int) -> dict[str, float]:
-    """Median seconds of each side; they take turns, and the first turn does not count."""
-    taken: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(turns + 1):
-        for name, run in sides.items():
-            start = time.perf_counter()
-            run()
-            taken[name].append(time.perf_counter() - start)
-    return {name: float(np.median(seconds[1:])) for name, seconds in taken.items()}
 
 
 def main() -> None:

@@ -301,6 +301,11 @@ def _train(options: argparse.Namespace) -> int:
 
     names = ("epochs", "max_steps", "batch_size", "learning_rate", "select", "num_workers")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if options.encoder_training and not options.encoder:
+        raise ValueError(
+            f"Expected --encoder MODALITY=MODEL with --encoder-training {options.encoder_training}, got none; name the "
+            "pre-trained model that is to learn so."
+        )
     if options.encoder:
         given["config"] = {"encoders": _encoders(options.encoder, options.encoder_training or "frozen")}
     report = fit(

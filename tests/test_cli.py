@@ -202,6 +202,8 @@ def test_train_names_pretrained_encoders(capsys, record):
         assert options["settings"] == Settings(config={"encoders": encoders})
     assert status("train", "--encoder", "bert") != 0
     assert "Expected --encoder MODALITY=MODEL, as in text=my/bert, got 'bert'" in capsys.readouterr().err
+    assert status("train", "--encoder-training", "lora") != 0
+    assert "--encoder MODALITY=MODEL with --encoder-training lora, got none" in capsys.readouterr().err
 
 
 def test_train_trains(capsys, tmp_path, monkeypatch):
