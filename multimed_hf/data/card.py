@@ -3,46 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import resources
+from ..licences import hub_licence, strictest_licence
 from ..sources import get_source
 from ..subsets import get_subset
+from ..wording import CITATION
 from .manifest import Manifest, SubsetRecord, replace_text
+from .responsible_ai import LIMITS, responsible_ai
 
 CARD_NAME = "README.md"
 
 _FINGERPRINT = "fingerprint "
 
-# From the freest to the strictest; what is not listed, 'unknown: ...' above all, is stricter than any of these.
-_LICENCES = (
-    "CC0-1.0",
-    "MIT",
-    "BSD-3-Clause",
-    "Apache-2.0",
-    "ODC-By-1.0",
-    "CC-BY-4.0",
-    "GPL-2.0-only",
-    "CC-BY-NC-ND-4.0",
-)
-# Names of the Hub where they are not the SPDX name in lower case.
-_HUB_LICENCES = {"GPL-2.0-only": "gpl-2.0", "ODC-By-1.0": "odc-by"}
+# Subset to the Hub's word for what is asked of it; it has none for signals, cells and sequences.
+_CATEGORIES = {
+    **dict.fromkeys(("oct", "xray", "bone_age", "fundus", "ct", "mri", "pathology"), "image-classification"),
+    "text": "question-answering",
+    "vqa": "visual-question-answering",
+}
 
 _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
 
 
-def strictest_licence(licences: Iterable[str]) -> str:
-    """The licence that binds whoever uses material under all of them.
-
-    Args:
-        licences: SPDX names, or 'unknown: <what to check>', which is stricter than any; at least one.
-    """
-    return max(licences, key=lambda licence: _LICENCES.index(licence) if licence in _LICENCES else len(_LICENCES))
-
-
-def render_card(manifest: Manifest) -> str:
+def render_card(manifest: Manifest, repo: str = "multimed") -> str:
     """The text of the card: a YAML head that `datasets` and the Hub read, and a body for people.
 
     Every configuration carries the fingerprint of its files, so that the cache of `datasets`, whose key for a local
@@ -50,19 +37,24 @@ def render_card(manifest: Manifest) -> str:
 
     Args:
         manifest: what was built, at least one subset.
+        repo: what `load_dataset` is given: `<organisation>/<name>` of the Hub, or the name of a folder.
     """
     from huggingface_hub import DatasetCard, DatasetCardData
 
     names = sorted(manifest.subsets)
-    licences = [get_source(name, source).licence for name in names for source in manifest.subsets[name].sources]
-    synthetic = any(get_source(name, source).synthetic for name in names for source in manifest.subsets[name].sources)
+    sources = [get_source(name, source) for name in names for source in manifest.subsets[name].sources]
+    licences = [source.licence for source in sources]
+    synthetic = [source.synthetic for source in sources]
+    hub = hub_licence(licences)
     rows = sum(sum(record.rows.values()) for record in manifest.subsets.values())
     data = DatasetCardData(
-        license=_hub_licence(licences),
+        license=hub,
+        **_other_licence(repo, hub),
         language=["en"],
         pretty_name="MultiMed",
         size_categories=[_SIZES[min(max(len(str(rows)) - 3, 0), len(_SIZES) - 1)]],
-        tags=["medical", "multimodal", *(["synthetic"] if synthetic else [])],
+        task_categories=_categories(names) or None,
+        tags=["medical", "multimodal", *_modalities(names), *(["synthetic"] if any(synthetic) else [])],
         configs=[_config(name, manifest.subsets[name]) for name in names],
         dataset_info=[manifest.subsets[name].dataset_info for name in names],
     )
@@ -71,6 +63,13 @@ def render_card(manifest: Manifest) -> str:
         template_path=str(resources.folder("model_cards") / "dataset_card.md"),
         subsets=[_view(name, manifest.subsets[name]) for name in names],
         strictest=strictest_licence(licences),
+        repo=repo,
+        first=names[0],
+        synthetic=any(synthetic),
+        all_synthetic=all(synthetic),
+        limits=LIMITS,
+        responsible=responsible_ai(sources, manifest.subsets),
+        citation=CITATION.strip(),
     )
     return card.content
 
@@ -94,6 +93,23 @@ def fingerprints_in_card(out: str | os.PathLike[str]) -> dict[str, str]:
     return {config["config_name"]: config.get("description", "").removeprefix(_FINGERPRINT) for config in configs}
 
 
+def _other_licence(repo: str, licence: str) -> dict[str, Any]:
+    """Name and place that the Hub asks for where a licence is none of those it knows."""
+    if licence != "other":
+        return {}
+    place = f"https://huggingface.co/datasets/{repo}" if "/" in repo else CARD_NAME
+    return {"license_name": "that-of-each-source", "license_link": f"{place}#licences"}
+
+
+def _modalities(names: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(modality for name in names for modality in get_subset(name).modalities))
+
+
+def _categories(names: Sequence[str]) -> list[str]:
+    """The Hub's words for the tasks, as far as it has any."""
+    return list(dict.fromkeys(_CATEGORIES[name] for name in names if name in _CATEGORIES))
+
+
 def _config(name: str, record: SubsetRecord) -> dict[str, Any]:
     return {
         "config_name": name,
@@ -102,15 +118,6 @@ def _config(name: str, record: SubsetRecord) -> dict[str, Any]:
         "description": f"{_FINGERPRINT}{record.fingerprint}",
         "data_files": [{"split": split, "path": f"{name}/{split}-*"} for split in record.rows],
     }
-
-
-def _hub_licence(licences: list[str]) -> str:
-    """The Hub's name of the one licence of all sources, 'other' if there are several or it is unknown."""
-    distinct = set(licences)
-    if len(distinct) > 1 or not distinct <= set(_LICENCES):
-        return "other"
-    licence = distinct.pop()
-    return _HUB_LICENCES.get(licence, licence.lower())
 
 
 def _view(name: str, record: SubsetRecord) -> dict[str, Any]:
@@ -125,6 +132,9 @@ def _view(name: str, record: SubsetRecord) -> dict[str, Any]:
         "subset": get_subset(name),
         "record": record,
         "sources": [(get_source(name, source), given) for source, given in record.sources.items()],
+        "tasks": list(
+            dict.fromkeys(target.task for source in record.sources for target in get_source(name, source).targets)
+        ),
         "columns": columns,
         "labels": {column.name: _labels(info.features[column.name]) for column in columns if "class" in column.dtype},
     }
