@@ -170,7 +170,8 @@ def run_split(data: str, name: str, number: int, out: str) -> None:
     import torch
 
     from multimed_hf.data import SampleDataset, heads_in
-    from multimed_hf.data.build import GENES_NAME, load_genes
+    from multimed_hf.data.build import load_lists
+    from multimed_hf.data.manifest import Manifest
     from multimed_hf.evaluation.baselines import classical_baseline
     from multimed_hf.evaluation.features import plain_samples
     from multimed_hf.evaluation.predict import predict
@@ -189,12 +190,12 @@ def run_split(data: str, name: str, number: int, out: str) -> None:
     parts = [(comparison.subset, train)]
     settings = Settings(**comparison.settings)
     heads = [head for head in heads_in({comparison.subset: [train]}) if head.name == comparison.head]
-    has_genes = (Path(data) / comparison.subset / GENES_NAME).is_file()
-    symbols = {comparison.subset: load_genes(data, comparison.subset)} if has_genes else {}
+    built = {comparison.subset: Manifest.read(data).subsets[comparison.subset]}
+    symbols, peaks = (load_lists(data, built, kind) for kind in ("genes", "peaks"))
 
     torch.manual_seed(number)
-    model, processor = new_model(parts, heads, symbols, settings.vocab_size, settings.config)
-    genes = alignment(model.config, processor, symbols)
+    model, processor = new_model(parts, heads, symbols, settings.vocab_size, settings.config, peaks)
+    genes = alignment(model.config, processor, symbols, peaks)
     for head, (mean, scale) in target_statistics(parts, heads, genes).items():
         model.set_target_statistics(head, mean, scale)
     arguments = training_arguments(Path(out) / f"{name}-{number}", settings, number, progress=False)

@@ -1,8 +1,7 @@
 """Graph breaks of `torch.compile`: how many pieces the model falls into, and why.
 
-Explains a forward pass of a model with all modalities over random samples, for each way of fusion. What depends on how long
-the samples of a batch are is decided in Python: it breaks the graph, and each new set of lengths is compiled anew. So
-compile the layers, `model.multimed.layers[i].mlp` for instance, or encoders, rather than the whole model.
+Explains a forward pass of a model with three modalities over random samples, for each way of fusion. What depends on how
+long the samples of a batch are is decided in Python, at the start and in attention, and left out of the graphs.
 
     python benchmarks/compile_breaks.py [--fusion early late] [--attention sdpa]
 """

@@ -15,14 +15,14 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 from multimed_hf.data import MultiMedCollator, SampleDataset, heads_in
-from multimed_hf.data.build import GENES_NAME, load_genes
+from multimed_hf.data.build import load_lists
 from multimed_hf.data.manifest import Manifest
 from multimed_hf.models import MultiMedForMultitask
 from multimed_hf.training.checkpoint import new_model
@@ -79,6 +79,26 @@ class PaddedBackbone(nn.Module):
         return run_padded(list(self.layers), tokens, packing)
 
 
+def mixture(
+    data: str, count: int, config: Mapping[str, Any]
+) -> tuple[MultiMedForMultitask, MultiMedCollator, list[dict[str, Any]]]:
+    """A new model for all built subsets, its collator, and about `count` shuffled samples, as many of each subset.
+
+    So short and long samples meet in a batch as they do in training.
+    """
+    from datasets import load_dataset
+
+    manifest = Manifest.read(data)
+    parts = [(name, load_dataset(data, name, split="train")) for name in manifest.subsets]
+    genes, peaks = (load_lists(data, manifest.subsets, kind) for kind in ("genes", "peaks"))
+    heads = heads_in({name: [part] for name, part in parts})
+    torch.manual_seed(0)
+    model, processor = new_model(parts, heads, genes, 8192, config, peaks)
+    share = count // len(parts)
+    dataset = SampleDataset([(name, part.shuffle(seed=0).select(range(min(share, len(part))))) for name, part in parts])
+    return model, MultiMedCollator(processor, heads), dataset.__getitems__(torch.randperm(len(dataset)).tolist())
+
+
 def epoch(model: MultiMedForMultitask, batches: Sequence[dict[str, Any]]) -> float:
     """Seconds of forward, backward and optimizer step over all batches."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
@@ -117,28 +137,12 @@ def main() -> None:
     parser.add_argument("--hidden-size", type=int, default=128)
     options = parser.parse_args()
 
-    from datasets import load_dataset
-
-    manifest = Manifest.read(options.data)
-    parts = [(name, load_dataset(options.data, name, split="train")) for name in manifest.subsets]
-    genes = {
-        name: load_genes(options.data, name)
-        for name, record in manifest.subsets.items()
-        if f"{name}/{GENES_NAME}" in record.files
-    }
-    heads = heads_in({name: [part] for name, part in parts})
-    torch.manual_seed(0)
     config = {
         "num_hidden_layers": options.layers,
         "hidden_size": options.hidden_size,
         "intermediate_size": 2 * options.hidden_size,
     }
-    model, processor = new_model(parts, heads, genes, 8192, config)
-    collate = MultiMedCollator(processor, heads)
-    # The same share for every subset, so that short and long samples meet in a batch as they do in training.
-    share = options.samples // len(parts)
-    dataset = SampleDataset([(name, part.shuffle(seed=0).select(range(min(share, len(part))))) for name, part in parts])
-    samples = dataset.__getitems__(torch.randperm(len(dataset)).tolist())
+    model, collate, samples = mixture(options.data, options.samples, config)
     size = 32
     samples = samples[: len(samples) // size * size]
 

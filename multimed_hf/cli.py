@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .demo import command as demo
+from .explanation import command as explain
+from .publishing import command as publish
 from .wording import counted
 
 _HELP = """\
@@ -21,6 +24,9 @@ multimed: ten medical modalities, eleven tasks, one model.
   multimed build eeg                                a data set in multimed/, for load_dataset("multimed", "eeg")
   multimed train eeg --out runs/eeg                 one model, in runs/eeg/checkpoint
   multimed evaluate runs/eeg/checkpoint --data multimed --baselines
+  multimed explain runs/eeg/checkpoint eeg          what moved a prediction
+  multimed demo runs/eeg/checkpoint                 a page to try it on
+  multimed publish all --org my-lab --dry-run       what of it may go to the Hub
   multimed quickstart                               all of it, on whatever data this machine has
 
 Research software, not a medical device.
@@ -61,6 +67,7 @@ training.json (data fingerprints, seed, settings). An interrupted run goes on wh
   multimed train                                              all subsets in multimed/
   multimed train scrna genomics --out runs/cells --epochs 20
   multimed train protein --encoder protein=facebook/esm2_t6_8M_UR50D --encoder-training lora
+  multimed train xray text --label-text --out runs/named       labels as texts, for others later
   multimed train scrna --start runs/cells/checkpoint --lora --shots 5 --seed 1 --out runs/cells-5
   torchrun --standalone --nproc_per_node 2 -m multimed_hf train eeg     two processes, on two GPUs or on the CPU
 """
@@ -71,6 +78,7 @@ and data fingerprints, to OUT.
 
   multimed evaluate runs/train/checkpoint --baselines
   multimed evaluate runs/cells/checkpoint scrna --split validation --out validation.json
+  multimed evaluate runs/named/checkpoint text --zero-shot    heads it lacks, by the texts of their labels
 """
 
 _QUICKSTART = """\
@@ -160,6 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("what", nargs="?", default="", metavar="{subsets,tasks,sources}", help="none: all three")
     _add_train(add("train", _train, "train one model on built subsets", _TRAIN))
     _add_evaluate(add("evaluate", _evaluate, "score a checkpoint", _EVALUATE))
+    demo.add_arguments(add("demo", demo.run, "try a checkpoint on a page", demo.HELP))
+    explain.add_arguments(add("explain", explain.run, "explain a prediction", explain.HELP))
+    publish.add_arguments(add("publish", publish.run, "put data sets, models and metrics on the Hub", publish.HELP))
     quickstart = add("quickstart", _quickstart, "build, train, evaluate, print a table", _QUICKSTART)
     quickstart.add_argument("--out", default="runs/quickstart", help="folder of the run (default: %(default)s)")
     quickstart.add_argument("--data", default="multimed", help="folder of the data (default: %(default)s)")
@@ -225,6 +236,11 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning-rate", type=float, help="highest learning rate")
     parser.add_argument("--select", choices=("last", "best"), help="which weights to keep: best on validation, or last")
     parser.add_argument("--num-workers", type=int, help="processes that prepare batches")
+    parser.add_argument(
+        "--label-text",
+        action="store_true",
+        help="classify by comparing with the texts of labels, so that other labels can be asked for later",
+    )
     parser.add_argument("--restart", action="store_true", help="remove the run in OUT and start over")
 
 
@@ -236,6 +252,11 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", default="multimed", help="folder that was built (default: %(default)s)")
     parser.add_argument("--split", default="test", help="split to score (default: %(default)s)")
     parser.add_argument("--baselines", action="store_true", help="fit and score a trivial and a classical baseline too")
+    parser.add_argument(
+        "--zero-shot",
+        action="store_true",
+        help="answer what the checkpoint has no head for by the texts of labels, if it was trained with --label-text",
+    )
     parser.add_argument("--batch-size", type=int, default=64, help="rows a batch (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the intervals (default: %(default)s)")
     parser.add_argument("--out", default="results.json", help="file to write (default: %(default)s)")
@@ -300,7 +321,8 @@ def _train(options: argparse.Namespace) -> int:
     from .training.train import Settings, fit
 
     names = ("epochs", "max_steps", "batch_size", "learning_rate", "select", "num_workers")
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    given: dict[str, Any] = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    given["label_text"] = options.label_text
     if options.encoder_training and not options.encoder:
         raise ValueError(
             f"Expected --encoder MODALITY=MODEL with --encoder-training {options.encoder_training}, got none; name the "
@@ -346,6 +368,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         options.baselines,
         options.batch_size,
         options.seed,
+        zero_shot=options.zero_shot,
     )
     write_results(options.out, results)
     Console().print(table(results))

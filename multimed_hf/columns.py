@@ -31,6 +31,12 @@ COMMON_COLUMNS = (
     Column("group", "string", "", "patient, donor, slide, recording block, cluster: never on two sides of a split"),
 )
 
+LISTS: dict[str, tuple[str, ...]] = {"genes": ("gene_index", "expression_index"), "peaks": ("peak_index",)}
+"""What `<subset>/<list>.csv` names, and the columns that count its lines."""
+
+LISTED = {"genes": "symbol", "peaks": "peak"}
+"""The column of `<subset>/<list>.csv` that holds the names."""
+
 AGE = Column("age", "float32", "year", "age at the examination or diagnosis; 0: not known")
 SEX = Column("sex", "string", "", "'female' or 'male'")
 
@@ -57,7 +63,7 @@ MODALITY_COLUMNS: dict[str, tuple[Column, ...]] = {
     ),
     "genomics": (
         Column("dna", "string", "", "nucleotides 5' to 3': A, C, G, T, N"),
-        Column("peak_index", "list<int32>", "", "accessible peaks (ATAC), indices into the source's peak list"),
+        Column("peak_index", "list<int32>", "", "accessible peaks (ATAC), indices into <subset>/peaks.csv"),
     ),
     "scrna": (
         Column("gene_index", "list<int32>", "", "expressed genes, indices into <subset>/genes.csv"),

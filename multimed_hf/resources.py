@@ -11,7 +11,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def folder(name: str) -> Path:
-    """Path of `dataset_scripts`, `evaluate_metrics` or `model_cards`.
+    """Path of `dataset_scripts`, `evaluate_metrics`, `model_cards` or `space`.
 
     Raises:
         FileNotFoundError: the installation lacks it.

@@ -1,6 +1,14 @@
-"""Words for messages."""
+"""Words for messages and cards."""
 
 from __future__ import annotations
+
+CITATION = """\
+@software{multimed_hf,
+  title = {multimed\\_hf: a benchmark of ten medical modalities},
+  author = {{The multimed\\_hf contributors}}
+}
+"""
+"""How to cite this project, as BibTeX."""
 
 
 def counted(count: int, noun: str) -> str:

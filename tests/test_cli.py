@@ -18,7 +18,7 @@ from multimed_hf.tasks import TASKS
 from .data import tiny
 from .data.pubmedqa import fake as pubmedqa
 
-COMMANDS = ("build", "prepare", "list", "train", "evaluate", "quickstart")
+COMMANDS = ("build", "prepare", "list", "train", "evaluate", "explain", "demo", "publish", "quickstart")
 HEAVY = ("torch", "transformers", "evaluate")
 
 
@@ -188,6 +188,17 @@ def test_train_passes_its_options_on(capsys, record):
     assert "10 steps" in out and "0.5000" in out and "multimed evaluate runs/a/checkpoint --data d" in out
 
 
+def test_texts_of_labels_are_compared_where_asked(record):
+    from multimed_hf.training.train import FitReport, Settings
+
+    calls = record("training.train", "fit", FitReport(Path("runs/a/checkpoint"), ["a/b"], [], 2.0, 10))
+    assert status("train", "--label-text") == 0 and calls[0][1]["settings"] == Settings(label_text=True)
+    evaluated = record("evaluation.evaluate", "evaluate_checkpoint", [])
+    record("evaluation.results", "write_results")
+    record("evaluation.report", "table", "the table")
+    assert status("evaluate", "runs/a", "--zero-shot") == 0 and evaluated[0][1] == {"zero_shot": True}
+
+
 def test_train_names_pretrained_encoders(capsys, record):
     from multimed_hf.training.train import FitReport, Settings
 
@@ -224,7 +235,7 @@ def test_evaluate_writes_and_shows_the_results(capsys, record):
     written = record("evaluation.results", "write_results")
     record("evaluation.report", "table", "the table")
     assert status("evaluate", "runs/a", "eeg", "--data", "d", "--baselines", "--out", "r.json") == 0
-    assert evaluated == [(("runs/a", "d", ["eeg"], "test", True, 64, 0), {})]
+    assert evaluated == [(("runs/a", "d", ["eeg"], "test", True, 64, 0), {"zero_shot": False})]
     assert written == [(("r.json", results), {})]
     assert "the table" in capsys.readouterr().out
 

@@ -15,7 +15,7 @@ import pytest
 import multimed_hf
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-TRAVELLERS = ("dataset_scripts", "evaluate_metrics", "model_cards")
+TRAVELLERS = ("dataset_scripts", "evaluate_metrics", "model_cards", "space")
 
 
 def run(*command: str | Path, cwd: Path) -> str:

@@ -74,7 +74,7 @@ def test_sources_that_share_a_head_share_its_labels():
     labels: dict[str, tuple[str, ...]] = {}
     for source in SOURCES.values():
         for target in source.targets:
-            assert labels.setdefault(target.head, target.labels) == target.labels
+            assert labels.setdefault(target.head, target.labels + target.texts) == target.labels + target.texts
 
 
 def test_labels_of_a_subset_are_those_of_all_its_sources():

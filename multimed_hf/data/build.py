@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__, resources
+from ..columns import LISTED
 from ..simulation.settings import Simulation
 from ..sources import get_source
-from ..subsets import get_subset
 from ..wording import counted
 from .card import write_card
+from .croissant import write_croissant
 from .manifest import (
     MANIFEST_NAME,
     PARTIAL,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from .builder import MultiMedBuilder
 
 DATASET_NAME = "multimed"
-GENES_NAME = "genes.csv"
 MAX_SHARD_BYTES = 500 * 1024**2
 """A Parquet file that has reached this size is followed by the next one."""
 
@@ -133,21 +133,28 @@ def build(
     return BuildReport(folder, records, tuple(messages))
 
 
-def load_genes(folder: str | os.PathLike[str], subset: str) -> list[str]:
-    """Symbols that `gene_index` and `expression_index` of a built subset count, in order.
+def load_lists(folder: str | os.PathLike[str], records: Mapping[str, SubsetRecord], kind: str) -> dict[str, list[str]]:
+    """What the index columns of built subsets count, in order: symbols of genes, or names of peaks.
 
     Args:
         folder: what `build` wrote, or a local copy of the published data set.
-        subset: name of the subset.
+        records: subset name to its record in the manifest.
+        kind: "genes" or "peaks".
 
-    Raises:
-        FileNotFoundError: the subset is not there, or has no genes.
+    Returns:
+        Subset name to the names, for the subsets that have such a list.
     """
-    path = Path(folder) / get_subset(subset).name / GENES_NAME
-    if not path.is_file():
-        raise FileNotFoundError(f"Expected {path}, found none: build a source of {subset} that measures genes.")
+    paths = {
+        name: Path(folder) / name / f"{kind}.csv"
+        for name, record in records.items()
+        if f"{name}/{kind}.csv" in record.files
+    }
+    return {name: _read_list(path, kind) for name, path in paths.items()}
+
+
+def _read_list(path: Path, kind: str) -> list[str]:
     with path.open(encoding="utf-8", newline="") as stream:
-        return [line["symbol"] for line in csv.DictReader(stream)]
+        return [line[LISTED[kind]] for line in csv.DictReader(stream)]
 
 
 @contextlib.contextmanager
@@ -201,8 +208,9 @@ def _generate(builder: MultiMedBuilder, partial: Path, num_proc: int | None) -> 
     folder.mkdir()
     splits = [_write_split(builder, split, raw, folder) for split in builder.info.splits]
     shutil.rmtree(raw)
-    if builder.gene_sources:
-        _write_genes(folder / GENES_NAME, builder.gene_sources)
+    for kind, named in builder.lists.items():
+        if named:
+            _write_list(folder / f"{kind}.csv", LISTED[kind], named)
     counts = _count_rows(folder, [split.name for split in splits])
     files = {f"{subset}/{path.name}": hash_file(path) for path in sorted(folder.iterdir())}
     return SubsetRecord(
@@ -265,12 +273,12 @@ def _row_groups(files: Sequence[Path], size: int) -> Iterator[pa.Table]:
         yield pa.concat_tables(pending)
 
 
-def _write_genes(path: Path, gene_sources: Mapping[str, Sequence[str]]) -> None:
+def _write_list(path: Path, listed: str, named: Mapping[str, Sequence[str]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("index", "symbol", "source"))
-        for index, (symbol, names) in enumerate(gene_sources.items()):
-            writer.writerow((index, symbol, ";".join(names)))
+        writer.writerow(("index", listed, "source"))
+        for index, (name, sources) in enumerate(named.items()):
+            writer.writerow((index, name, ";".join(sources)))
 
 
 def _count_rows(folder: Path, splits: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -334,12 +342,14 @@ def _commit(out: Path, manifest: Manifest, subset: str, record: SubsetRecord, pa
     rest = manifest.without(subset)
     if subset in manifest.subsets:
         write_card(out, rest)
+        write_croissant(out, rest)
     rest.write(out)
     if (out / subset).exists():
         os.replace(out / subset, partial / "old")
     os.replace(partial / subset, out / subset)
     complete = manifest.having(subset, record)
     complete.write(out)
+    write_croissant(out, complete)
     write_card(out, complete)
     return complete
 

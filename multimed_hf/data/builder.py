@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import datasets
 
 from .. import __version__
+from ..columns import LISTS
 from ..simulation.settings import Simulation
 from ..sources import get_source
 from ..subsets import get_subset
@@ -42,8 +43,9 @@ class MultiMedBuilder(datasets.GeneratorBasedBuilder):
     """Builds one subset from any of its sources. Subclasses name the `subset` and its `readers`.
 
     Attributes:
-        notes: source name to what its reader left out or mended; filled while building, like the next two.
+        notes: source name to what its reader left out or mended; filled while building, like all others.
         gene_sources: symbol of each gene, in the order that `gene_index` counts, to the sources that measure it.
+        peak_sources: the same for the names of peaks, which `peak_index` counts.
         missing_splits: source name to the splits for which it had too few rows or groups.
         warnings: source name to what else whoever builds should know.
 
@@ -65,6 +67,7 @@ class MultiMedBuilder(datasets.GeneratorBasedBuilder):
         super().__init__(*args, **kwargs)
         self.notes: dict[str, list[str]] = {}
         self.gene_sources: dict[str, list[str]] = defaultdict(list)
+        self.peak_sources: dict[str, list[str]] = defaultdict(list)
         self.missing_splits: dict[str, list[str]] = {}
         self.warnings: dict[str, list[str]] = {}
 
@@ -72,6 +75,11 @@ class MultiMedBuilder(datasets.GeneratorBasedBuilder):
     def genes(self) -> list[str]:
         """Symbols that `gene_index` and `expression_index` of the subset count, in order."""
         return list(self.gene_sources)
+
+    @property
+    def lists(self) -> dict[str, dict[str, list[str]]]:
+        """`gene_sources` and `peak_sources`, by the names of `multimed_hf.columns.LISTS`."""
+        return {"genes": self.gene_sources, "peaks": self.peak_sources}
 
     @classmethod
     def reader(cls, source: str) -> type[SourceReader]:
@@ -97,14 +105,17 @@ class MultiMedBuilder(datasets.GeneratorBasedBuilder):
             splits = assign(entries, self.config.rows)
             self.notes[reader.name], self.warnings[reader.name] = list(reader.notes), list(reader.warnings)
             self.missing_splits[reader.name] = [split for split in SPLITS if split not in splits]
-            for gene in reader.genes:
-                if reader.name in self.gene_sources[gene]:
-                    raise ValueError(f"Source {reader.name!r} has the gene {gene!r} twice: symbols must be unique.")
-                self.gene_sources[gene].append(reader.name)
+            for kind, sources in self.lists.items():
+                for name in getattr(reader, kind):
+                    if reader.name in sources[name]:
+                        raise ValueError(
+                            f"Source {reader.name!r} has the {kind[:-1]} {name!r} twice: names must be unique."
+                        )
+                    sources[name].append(reader.name)
             for split, chosen in splits.items():
                 for start in range(0, len(chosen), _ROWS_PER_SHARD):
                     shards[split].append((reader, chosen[start : start + _ROWS_PER_SHARD]))
-        position = {gene: index for index, gene in enumerate(self.genes)}
+        position = {kind: {name: index for index, name in enumerate(found)} for kind, found in self.lists.items()}
         return [
             datasets.SplitGenerator(name=split, gen_kwargs={"shards": parts, "position": position})
             for split, parts in shards.items()
@@ -112,16 +123,20 @@ class MultiMedBuilder(datasets.GeneratorBasedBuilder):
         ]
 
     def _generate_examples(
-        self, shards: list[tuple[SourceReader, list[Entry]]], position: dict[str, int]
+        self, shards: list[tuple[SourceReader, list[Entry]]], position: dict[str, dict[str, int]]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         complete = RowCompleter(self.subset)
         for reader, entries in shards:
-            # Each source counts its own genes; the subset counts them all once.
-            renumber = [position[gene] for gene in reader.genes]
+            # Each source counts its own genes and peaks; the subset counts them all once.
+            renumber = {
+                column: [position[kind][name] for name in getattr(reader, kind)]
+                for kind, columns in LISTS.items()
+                for column in columns
+            }
             for entry, partial in zip(entries, reader.read(entries), strict=True):
-                for column in ("gene_index", "expression_index"):
+                for column, numbers in renumber.items():
                     if column in partial:
-                        partial[column] = [renumber[index] for index in partial[column]]
+                        partial[column] = [numbers[index] for index in partial[column]]
                 row = complete({**partial, "source": reader.name, "group": entry.group})
                 yield row["id"], row
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..sources import Target, get_source, labels_of
@@ -18,12 +18,16 @@ class Head:
     """One head of the model.
 
     Attributes:
-        name: `<task>/<label set>`.
+        name: `<task>/<label set>`; of open answers `<task>/<label set>/open`.
         task: the task it answers.
         kind: kind of its target.
         labels: label names in the order of its logits.
         target_index: for expression, the gene indices its outputs stand for, in order.
         num_targets: length of a regression target.
+        texts: what the labels say in words, in their order.
+        head: "decoder" where answers are written, not chosen; "label_text" where samples are to be compared with `texts`;
+            empty for the usual head of the kind.
+        end_token_id: of a decoder, what ends an answer; -1 until `multimed_hf.training.checkpoint.heads_of_model` says.
     """
 
     name: str
@@ -32,15 +36,25 @@ class Head:
     labels: tuple[str, ...] = ()
     target_index: tuple[int, ...] = ()
     num_targets: int = 0
+    texts: tuple[str, ...] = field(default=(), compare=False)
+    head: str = ""
+    end_token_id: int = field(default=-1, compare=False)
+
+    @property
+    def main_score(self) -> str:
+        """The key of the score by which models are compared: that of the task, but of open answers `exact_match`."""
+        return "exact_match" if self.head == "decoder" else get_task(self.task).main_score
 
     @property
     def config(self) -> dict[str, Any]:
-        """The entry of `MultiMedConfig.tasks`."""
+        """The entry of `MultiMedConfig.tasks`, but for what takes a tokenizer or the symbols of genes to tell."""
         entry: dict[str, Any] = {"name": self.name, "kind": self.kind}
         if self.labels:
             entry["labels"] = list(self.labels)
         if self.num_targets:
             entry["num_targets"] = self.num_targets
+        if self.head:
+            entry["head"] = self.head
         return entry
 
 
@@ -52,7 +66,28 @@ def head_of(target: Target, row: Mapping[str, Any]) -> Head:
     if task.kind == "regression":
         size = len(row[task.column])
         index = tuple(int(value) for value in row["expression_index"]) if task.column == "expression" else ()
-    return Head(target.head, task.name, task.kind, target.labels, index, size)
+    form = "decoder" if is_open(target, row) else ""
+    return Head(head_name(target, row), task.name, task.kind, target.labels, index, size, target.texts, form)
+
+
+def is_open(target: Target, row: Mapping[str, Any]) -> bool:
+    """Whether `row` asks for an answer without candidates to choose from."""
+    return get_task(target.task).kind == "answer" and not row["choices"]
+
+
+def head_name(target: Target, row: Mapping[str, Any]) -> str:
+    """Name of the head that answers `target` on this row."""
+    return target.open_head if is_open(target, row) else target.head
+
+
+def head_names(target: Target) -> tuple[str, ...]:
+    """Names of all heads that rows may ask for a target: answers are chosen by one and written by another."""
+    return (target.head, target.open_head) if get_task(target.task).kind == "answer" else (target.head,)
+
+
+def by_label_text(head: Head) -> Head:
+    """The head that compares samples with the texts of labels, where one or several labels are asked; else the same."""
+    return replace(head, head="label_text") if head.kind in ("single_label", "multi_label") else head
 
 
 def asks(target: Target, row: Mapping[str, Any]) -> bool:
@@ -85,24 +120,27 @@ def heads_in(subsets: Mapping[str, Iterable[datasets.Dataset]]) -> list[Head]:
                 source_column = split["source"][:]
             for name in dict.fromkeys(source_column):
                 for target in get_source(subset, name).targets:
-                    if target.head in heads:
-                        continue
-                    row = _first(split, source_column, name, target)
-                    if row is not None:
-                        heads[target.head] = head_of(target, row)
+                    for head in head_names(target):
+                        if head in heads:
+                            continue
+                        row = _first(split, source_column, name, target, head)
+                        if row is not None:
+                            heads[head] = head_of(target, row)
     if not heads:
         raise ValueError(f"Expected rows with labels in {list(subsets)}, got none: nothing to learn or to measure.")
     return list(heads.values())
 
 
-def _first(split: datasets.Dataset, sources: list[str], name: str, target: Target) -> Mapping[str, Any] | None:
+def _first(
+    split: datasets.Dataset, sources: list[str], name: str, target: Target, head: str
+) -> Mapping[str, Any] | None:
     task = get_task(target.task)
-    columns = [task.column] + (["expression_index"] if task.column == "expression" else [])
-    view = split.select_columns(columns)
+    beside = {"expression": ["expression_index"], "answer": ["choices"]}
+    view = split.select_columns([task.column, *beside.get(task.column, ())])
     for index, source in enumerate(sources):
         if source == name:
             row = view[index]
-            if asks(target, row):
+            if asks(target, row) and head_name(target, row) == head:
                 return row
     return None
 

@@ -161,15 +161,20 @@ def verify(out: str | os.PathLike[str]) -> list[str]:
         ValueError: the manifest cannot be read.
     """
     from .card import CARD_NAME, fingerprints_in_card
+    from .croissant import CROISSANT_NAME, hashes_in_croissant
 
     folder = Path(out)
     manifest = Manifest.read(folder)
     problems = []
     listed = fingerprints_in_card(folder)
+    described = hashes_in_croissant(folder)
     for name, record in manifest.subsets.items():
         problems += verify_subset(folder, name, record)
         if listed.get(name) != record.fingerprint:
             problems.append(f"{CARD_NAME} does not describe {name} as it was built: build the subset again.")
+        # Folders that an earlier version built have no such file.
+        if described and any(described.get(path) != file.sha256 for path, file in record.files.items()):
+            problems.append(f"{CROISSANT_NAME} does not describe {name} as it was built: build the subset again.")
     for name in sorted(listed.keys() - manifest.subsets.keys()):
         problems.append(f"{CARD_NAME} lists {name}, which {MANIFEST_NAME} does not hold: build the subset again.")
     return problems

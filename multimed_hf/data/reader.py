@@ -57,6 +57,11 @@ class SourceReader(ABC):
         """Symbols that `gene_index` and `expression_index` of this source count, in order; empty without genes."""
         return ()
 
+    @property
+    def peaks(self) -> Sequence[str]:
+        """Names of the peaks that `peak_index` of this source counts, in order; empty without peaks."""
+        return ()
+
     @abstractmethod
     def index(self) -> Sequence[Entry]:
         """One light entry a row.

@@ -11,7 +11,7 @@ from ..sources import get_source
 from ..subsets import get_subset
 from ..tasks import get_task
 from .arrow import columns_to_rows
-from .heads import Head, asks, local_label
+from .heads import Head, asks, head_name, is_open, local_label
 
 if TYPE_CHECKING:
     import datasets
@@ -21,6 +21,9 @@ Sample = dict[str, Any]
 IGNORE = -100
 """Label of a sample that a head does not ask; regression uses NaN."""
 
+ANSWER_TOKENS = 32
+"""The most tokens of an open answer, its end among them: what follows is neither taught nor written."""
+
 _IMAGES = ("oct", "xray", "fundus", "pathology", "ct", "mri")
 
 
@@ -28,6 +31,14 @@ def _text(row: Mapping[str, Any]) -> Any:
     """The text, the question, or both as a pair."""
     question, text = row.get("question") or "", row["text"]
     return (question, text) if question and text else question or text
+
+
+def _genomics(row: Mapping[str, Any]) -> Any:
+    """DNA as a string where no peaks are known, else both, or the peaks alone."""
+    if not len(row["peak_index"]):
+        return row["dna"]
+    peaks = {"peaks": row["peak_index"]}
+    return {"dna": row["dna"], **peaks} if row["dna"] else peaks
 
 
 def _image(value: Any) -> Any:
@@ -58,7 +69,7 @@ _INPUTS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
         "channels": row["eeg_channels"],
         "sampling_rate": row["eeg_sampling_rate"],
     },
-    "genomics": lambda row: row["dna"],
+    "genomics": _genomics,
     "scrna": lambda row: {"genes": row["gene_index"], "values": row["gene_value"]},
     "protein": lambda row: row["protein"],
     "oct": lambda row: _image(row["oct"]),
@@ -78,17 +89,18 @@ def sample_of(row: Mapping[str, Any], subset: str) -> Sample:
     """One row as inputs and labels.
 
     Returns:
-        `id`, `group`, `source`, `inputs` (modality to value), `choices` (list or None), `labels` (head name to target).
+        `id`, `group`, `source`, `inputs` (modality to value), `choices` (list or None), `labels` (head name to target; of
+        answers the place among `choices`, or the text where there are none).
 
     Raises:
-        ValueError: the row carries no modality.
+        ValueError: the row carries no modality, or its answer is none of its choices.
     """
     spec = get_subset(subset)
     inputs = {modality: _INPUTS[modality](row) for modality in spec.modalities if _is_input(modality, row, subset)}
     if not inputs:
         raise ValueError(f"Row {row['id']!r} of {subset!r} has no modality among {list(READ)}: nothing to read.")
     labels = {
-        target.head: _label(row, subset, target)
+        head_name(target, row): _label(row, subset, target)
         for target in get_source(subset, row["source"]).targets
         if asks(target, row)
     }
@@ -126,7 +138,14 @@ def _label(row: Mapping[str, Any], subset: str, target: Any) -> Any:
         return np.array([value, row["event"]], np.float32)
     if task.kind == "structure":
         return {"backbone": np.asarray(value, np.float32), "resolved": np.asarray(row["resolved"], bool)}
-    return row["choices"].index(value) if value in row["choices"] else value
+    if is_open(target, row):
+        return value
+    if value not in row["choices"]:
+        raise ValueError(
+            f"Expected the answer of row {row['id']!r} of {subset!r} to be one of its choices {list(row['choices'])}, got "
+            f"{value!r}: correct the row, or leave out its choices to ask an open question."
+        )
+    return row["choices"].index(value)
 
 
 class SampleDataset:
@@ -168,12 +187,22 @@ class MultiMedCollator:
 
     Args:
         processor: a `MultiMedProcessor`.
-        heads: the heads to make labels for; none for prediction without labels.
+        heads: the heads to make labels for; none for prediction without labels. Those of open answers as
+            `multimed_hf.training.checkpoint.heads_of_model` gives them: the model says what ends an answer.
+
+    Raises:
+        ValueError: a head of open answers that does not say so.
     """
 
     def __init__(self, processor: Any, heads: Sequence[Head] = ()) -> None:
         self.processor = processor
         self.heads = list(heads)
+        endless = [head.name for head in self.heads if head.head == "decoder" and head.end_token_id < 0]
+        if endless:
+            raise ValueError(
+                f"Expected heads that know the token that ends an answer, got {endless[0]!r} without: take those of "
+                "multimed_hf.training.checkpoint.heads_of_model."
+            )
         self._place = {
             head.name: {gene: position for position, gene in enumerate(head.target_index)} for head in self.heads
         }
@@ -200,6 +229,9 @@ class MultiMedCollator:
         given = [sample["labels"].get(head.name) for sample in samples]
         if head.kind == "structure":
             return _structures(samples, given)
+        if head.head == "decoder":
+            tokens = self.processor.encode_answers(given, head.end_token_id, return_tensors="np")
+            return np.ascontiguousarray(tokens[:, :ANSWER_TOKENS])
         filled: np.ndarray
         if head.kind == "multi_label":
             filled = np.full((len(samples), len(head.labels)), IGNORE, np.float32)
@@ -216,7 +248,7 @@ class MultiMedCollator:
                 place = self._place[head.name]
                 index = [place[int(gene)] for gene in label["index"]] if place else label["index"]
                 filled[row, index] = label["value"]
-            elif not isinstance(label, str):
+            else:
                 filled[row] = label
         return filled
 

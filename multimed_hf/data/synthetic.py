@@ -31,6 +31,10 @@ class SyntheticReader(SourceReader):
     def genes(self) -> Sequence[str]:
         return self.generator.genes
 
+    @property
+    def peaks(self) -> Sequence[str]:
+        return self.generator.peaks
+
     @classmethod
     def locate(cls, data_dir: Path | None) -> Path | None:
         """None: nothing is read.

@@ -6,7 +6,7 @@
 | multi_label | prior of each label | one logistic regression a label, of one penalty |
 | regression | train mean | ridge regression, penalty per target by leave-one-out within train |
 | structure | ideal alpha helix | the training chain of nearest composition |
-| answer | majority answer | logistic regression over the answers, among the candidates |
+| answer | majority answer | logistic regression over the answers, among the candidates if there are any |
 
 The penalty of logistic regressions is the one whose predictions for held-out groups of the train split have the best
 main score of the task. Nothing is ever chosen on the rows that are scored.
@@ -115,7 +115,7 @@ def best_c(head: Head, x: Any, references: np.ndarray, train: Sequence[Sample]) 
         parts = [
             _logistic(head, x[fit], references[fit], x[rows], [train[row] for row in rows], c) for fit, rows in folds
         ]
-        scores.append(metric(np.concatenate(parts), held_out)[metric.main_score])
+        scores.append(metric(np.concatenate(parts), held_out)[head.main_score])
     return LOGISTIC_C[int(np.nanargmax(scores))] if not np.isnan(scores).all() else 1.0
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import __version__
-from ..data.build import GENES_NAME, load_genes
-from ..data.heads import Head, heads_in
+from ..data.build import load_lists
+from ..data.heads import Head, by_label_text, head_names, heads_in
 from ..data.manifest import Manifest, SubsetRecord
 from ..data.samples import Sample, SampleDataset
 from ..data.splits import SPLITS
@@ -24,7 +24,7 @@ from ..metrics.intervals import MINIMUM_GROUPS
 from ..sources import get_source
 from ..subsets import get_subset
 from ..tasks import closest, get_task
-from ..training.checkpoint import alignment, heads_of_model, load_checkpoint
+from ..training.checkpoint import alignment, carried, heads_of_model, load_checkpoint
 from ..training.fewshot import support
 from ..training.genes import AlignedSamples
 from ..training.runs import RECORD_NAME
@@ -50,6 +50,7 @@ def evaluate_checkpoint(
     batch_size: int = 64,
     seed: int = 0,
     progress: bool = True,
+    zero_shot: bool = False,
 ) -> list[Result]:
     """Scores every head of a model on the rows that ask it, per source, with the metrics in `evaluate_metrics`.
 
@@ -67,10 +68,14 @@ def evaluate_checkpoint(
         batch_size: rows a batch.
         seed: seed of the resamples behind the intervals.
         progress: whether to show bars.
+        zero_shot: whether a head that the model lacks is answered by one of its label-text heads of the same kind, of the
+            same task if there is one, from the texts of labels. Such a result names that head in `zero_shot`; thresholds
+            are then 0.5, as nothing is fitted to the labels.
 
     Returns:
-        One result per head and source, in the order of the data. What could not be evaluated is among them with `n` 0
-        and a reason: a split that is too small to exist, a head that the model lacks.
+        One result per head and source, in the order of the data. Questions with candidates and open ones are two heads. What
+        could not be evaluated is among them with `n` 0 and a reason: a split that is too small to exist, a head that the
+        model lacks.
 
     Raises:
         UnknownNameError: no such subset or split.
@@ -90,7 +95,7 @@ def evaluate_checkpoint(
     model, processor = load_checkpoint(checkpoint)
     if torch.accelerator.is_available():
         model.to(torch.accelerator.current_accelerator())
-    run = _Run(str(checkpoint), model, processor, training_record(checkpoint), batch_size, seed, progress)
+    run = _Run(str(checkpoint), model, processor, training_record(checkpoint), batch_size, seed, progress, zero_shot)
     parts = [_Part(run, Path(data), name, manifest.subsets[name], split) for name in names]
     asked = {head.name for part in parts for head in part.heads}
     unasked = [name for name in run.entries if name not in asked]
@@ -116,11 +121,23 @@ class _Run:
     batch_size: int
     seed: int
     progress: bool
+    zero_shot: bool = False
 
     @cached_property
     def entries(self) -> dict[str, dict[str, Any]]:
         """Head name to its entry in the configuration."""
         return {entry["name"]: entry for entry in self.model.config.tasks}
+
+    def instead_of(self, head: Head) -> str:
+        """Name of the label-text head that can answer for one that the model lacks; empty if there is none."""
+        if not self.zero_shot or head.name in self.entries or not by_label_text(head).head:
+            return ""
+        able = [
+            name
+            for name, entry in self.entries.items()
+            if entry.get("head") == "label_text" and entry["kind"] == head.kind
+        ]
+        return next((name for name in able if name.split("/")[0] == head.task), able[0] if able else "")
 
 
 @dataclass(frozen=True)
@@ -151,11 +168,9 @@ class _Part:
 
     @cached_property
     def samples(self) -> dict[str, AlignedSamples]:
-        """The splits as samples, with genes in the numbers of the model."""
-        genes = {}
-        if f"{self.subset}/{GENES_NAME}" in self.record.files:
-            genes[self.subset] = load_genes(self.folder, self.subset)
-        aligned = alignment(self.run.model.config, self.run.processor, genes)
+        """The splits as samples, with genes and peaks in the numbers of the model."""
+        genes, peaks = (load_lists(self.folder, {self.subset: self.record}, kind) for kind in ("genes", "peaks"))
+        aligned = alignment(self.run.model.config, self.run.processor, genes, peaks)
         return {
             name: AlignedSamples(SampleDataset([(self.subset, rows)]), aligned) for name, rows in self.splits.items()
         }
@@ -168,15 +183,16 @@ class _Part:
     def results(self, baselines: bool) -> list[Result]:
         """The results of all heads, source by source."""
         refused = {head.name: why for head in self.heads if (why := self.refusal(head))}
-        heads = heads_of_model([head for head in self.heads if head.name not in refused], self.run.model.config)
+        able = [head for head in self.heads if head.name not in refused]
+        heads = heads_of_model(able, self.run.model.config)
         on_validation = self.predict("validation", [head for head in heads if head.kind == "multi_label"])
-        predicted = self.predict(self.split, heads)
+        predicted = self.predict(self.split, heads + [head for head in able if self.run.instead_of(head)])
         few = self.split != "train" and len(set(self.splits["train"]["group"])) < MINIMUM_GROUPS
         learned = self.predict("train", [head for head in heads if head.kind == "structure" and few])
         results = []
         for head in self.heads:
             for source in self.record.sources:
-                if not any(target.head == head.name for target in get_source(self.subset, source).targets):
+                if not any(head.name in head_names(target) for target in get_source(self.subset, source).targets):
                     continue
                 blank = self.blank(head, source)
                 validation = _of_source(on_validation, head.name, source)
@@ -196,7 +212,9 @@ class _Part:
         """Why the model cannot answer a head of the data; empty if it can."""
         entry = self.run.entries.get(head.name)
         if entry is None:
-            return "the model has no head for it"
+            return self.unread() if self.run.instead_of(head) else "the model has no head for it"
+        if (entry["kind"], entry.get("head") == "decoder") != (head.kind, head.head == "decoder"):
+            return "the model's head of this name is of another kind"
         if list(head.labels) != list(entry.get("labels") or ()):
             return "the labels of the model's head are others than those of the data"
         if head.target_index and not entry.get("targets"):
@@ -205,13 +223,26 @@ class _Part:
             return f"the model's head has {entry['num_targets']} targets, the data have {head.num_targets}"
         return ""
 
+    def unread(self) -> str:
+        """Which modalities of the rows the model does not read, as a reason; empty if it reads them all."""
+        brought = carried([(self.subset, rows) for rows in self.splits.values()])
+        names = [name for name in brought if name not in self.run.model.config.modalities]
+        return f"the model does not read {' and '.join(names)}" if names else ""
+
     def predict(self, split: str, heads: Sequence[Head]) -> dict[str, Predictions]:
         """Head name to its predictions; empty where there is no such split or no head."""
         if split not in self.splits or not heads:
             return {}
         run, bar = self.run, f"{self.subset}: predicting {split}"
         return predict(
-            run.model, run.processor, self.samples[split], heads, run.batch_size, progress=run.progress, description=bar
+            run.model,
+            run.processor,
+            self.samples[split],
+            heads,
+            run.batch_size,
+            progress=run.progress,
+            description=bar,
+            zero_shot={head.name: instead for head in heads if (instead := run.instead_of(head))},
         )
 
     def filled(self, blank: Result, rows: Predictions, validation: Predictions | None, baselines: bool) -> Result:
@@ -278,7 +309,7 @@ class _Part:
             synthetic=declared.synthetic,
             auxiliary=task.auxiliary,
             split=self.split,
-            metric=task.main_score,
+            metric=head.main_score,
             n=0,
             groups=0,
             unit=declared.group,
@@ -295,6 +326,7 @@ class _Part:
             code_version=__version__,
             shots=training.get("shots"),
             lora=bool(training.get("lora", False)),
+            zero_shot=self.run.instead_of(head),
         )
 
 

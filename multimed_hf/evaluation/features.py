@@ -6,7 +6,8 @@ Every modality has features that a textbook would start with. They are fitted on
 |---|---|---|
 | text | TF-IDF of words and word pairs in two or more texts, sublinear; question and text as one | as they are |
 | eeg | log power of five bands (Welch 1967) by channel; mean over channels where montages differ | standardised |
-| genomics | one-hot by position; counts of words of four letters where lengths differ | as they are |
+| genomics: DNA | one-hot by position; counts of words of four letters where lengths differ | as they are |
+| genomics: peaks | TF-IDF of the peaks that training samples have open | mean square 1 |
 | scrna | log1p counts of the genes that training cells express | standardised |
 | protein | share of each amino acid | standardised |
 | images, slices | brightness and contrast of 8 x 8 cells, histogram, edge directions by cell | standardised |
@@ -148,6 +149,59 @@ class SequenceFeatures:
         return windows[(windows >= 0).all(1)] @ len(NUCLEOTIDES) ** np.arange(WORD_LENGTH)[::-1]
 
 
+class PeakFeatures:
+    """Open chromatin: TF-IDF of peaks (Cusanovich et al., Science 2015), each row of one length whatever its depth.
+
+    The mean square of all features is 1, so that one penalty suits them and standardised ones. Peaks that are open in no
+    training sample are not seen.
+    """
+
+    def fit(self, values: Sequence[Sequence[int]]) -> PeakFeatures:
+        """Learns the peaks, and how rare each is."""
+        from sklearn.feature_extraction.text import TfidfTransformer
+
+        self.peaks = np.unique(np.concatenate([np.asarray(value, np.int64) for value in values]))
+        self.weights = TfidfTransformer().fit(self._open(values))
+        return self
+
+    def transform(self, values: Sequence[Sequence[int]]) -> Any:
+        """`(samples, peaks)`, sparse."""
+        return self.weights.transform(self._open(values)) * np.sqrt(len(self.peaks))
+
+    def _open(self, values: Sequence[Sequence[int]]) -> Any:
+        from scipy.sparse import csr_matrix
+
+        seen = [np.asarray(value, np.int64) for value in values]
+        seen = [value[np.isin(value, self.peaks)] for value in seen]
+        rows = np.repeat(np.arange(len(seen)), [len(value) for value in seen])
+        columns = np.searchsorted(self.peaks, np.concatenate(seen))
+        return csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(seen), len(self.peaks)))
+
+
+class GenomicsFeatures:
+    """DNA and open peaks side by side; what a sample lacks of them is all zeros."""
+
+    def fit(self, values: Sequence[Any]) -> GenomicsFeatures:
+        """Learns from the training samples that have either: strings of DNA, or dicts with `dna` and `peaks`."""
+        kinds: dict[str, type] = {"dna": SequenceFeatures, "peaks": PeakFeatures}
+        self.features: dict[str, Features] = {}
+        for kind, make in kinds.items():
+            if present := [part for value in values if (part := _part(value, kind)) is not None]:
+                self.features[kind] = make().fit(present)
+        return self
+
+    def transform(self, values: Sequence[Any]) -> Any:
+        """`(samples, features)`, sparse."""
+        from scipy.sparse import hstack
+
+        empty: dict[str, Any] = {"dna": "", "peaks": ()}
+        blocks = []
+        for kind, features in self.features.items():
+            parts = [_part(value, kind) for value in values]
+            blocks.append(features.transform([empty[kind] if part is None else part for part in parts]))
+        return hstack(blocks, format="csr")
+
+
 class CellFeatures:
     """Expression of the genes that training cells express; other genes are not seen."""
 
@@ -268,7 +322,7 @@ class PlainFeatures:
 _MODALITIES: dict[str, tuple[type, bool]] = {
     "text": (TextFeatures, False),
     "eeg": (BandPowers, True),
-    "genomics": (SequenceFeatures, False),
+    "genomics": (GenomicsFeatures, False),
     "scrna": (CellFeatures, True),
     "protein": (Composition, True),
     **dict.fromkeys(SCANS, (ScanFeatures, True)),
@@ -281,6 +335,11 @@ def _reduced(modality: str, value: Any) -> Any:
     if modality in SCANS:
         return scan_features(modality, value)
     return band_powers(**value) if modality == "eeg" else value
+
+
+def _part(value: Any, kind: str) -> Any:
+    """The DNA or the peaks of a genomics input, None where it has none."""
+    return value.get(kind) if isinstance(value, dict) else value if kind == "dna" else None
 
 
 def _codes(sequence: str, alphabet: str) -> np.ndarray:

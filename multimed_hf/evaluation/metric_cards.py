@@ -23,10 +23,11 @@ from typing import Any
 import multimed_hf.metrics
 from multimed_hf import resources
 from multimed_hf.evaluation.metric_examples import EXAMPLES, SHOWN
-from multimed_hf.evaluation.metric_module import CITATION, GROUPED, PER_ROW, subject
+from multimed_hf.evaluation.metric_module import GROUPED, PER_ROW, subject
 from multimed_hf.metrics import METRICS, NamedMetric, find_metric, score_with_interval
 from multimed_hf.metrics.intervals import MINIMUM_GROUPS
 from multimed_hf.tasks import TASKS
+from multimed_hf.wording import CITATION
 
 CARD_NAME = "README.md"
 

@@ -21,6 +21,7 @@ import datasets
 import evaluate
 
 from multimed_hf.metrics import NamedMetric, checks, find_metric, score_with_interval
+from multimed_hf.wording import CITATION
 
 PER_ROW = frozenset(
     "answer_types atoms clusters curves embeddings lengths question_types reference_values rejection_scores strata "
@@ -34,13 +35,6 @@ GROUPED = tuple(
     if name not in ("name", "predictions", "references", "groups") and parameter.kind is not parameter.VAR_KEYWORD
 )
 """Arguments of `score_with_interval` that `compute` takes in the configuration `grouped`: `unit`, `seed` and so on."""
-
-CITATION = """\
-@software{multimed_hf,
-  title = {multimed\\_hf: a benchmark of ten medical modalities},
-  author = {{The multimed\\_hf contributors}}
-}
-"""
 
 _CONFIGURATIONS = ("default", "grouped")
 

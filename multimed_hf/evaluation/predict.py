@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..data.heads import Head
-from ..data.samples import IGNORE, MultiMedCollator, Sample
+from ..data.samples import ANSWER_TOKENS, IGNORE, MultiMedCollator, Sample
 from ..metrics.multilabel import UNKNOWN
 
 BACKBONE_CA = 1
@@ -69,21 +69,25 @@ def predict(
     device: Any = None,
     progress: bool = True,
     description: str = "predicting",
+    zero_shot: Mapping[str, str] | None = None,
 ) -> dict[str, Predictions]:
     """One pass of the model over the data.
 
-    Packed batches waste nothing on padding, so rows are taken as they come. The model keeps its precision; it is left
-    in evaluation mode, on `device`.
+    Packed batches waste nothing on padding, so rows are taken as they come. Open answers are written word by word, the
+    likeliest each time, up to `ANSWER_TOKENS` tokens. The model keeps its precision; it is left in evaluation mode, on
+    `device`.
 
     Args:
         model: a `MultiMedForMultitask`, or a PEFT model around one.
         processor: its `MultiMedProcessor`.
         dataset: the rows, a `SampleDataset` or `AlignedSamples`.
-        heads: the heads to ask, with their targets in the order of the model's outputs.
+        heads: the heads to ask, as `multimed_hf.training.checkpoint.heads_of_model` gives them.
         batch_size: rows a batch.
         device: torch device; None for where the model is.
         progress: whether to show a bar.
         description: name of the bar.
+        zero_shot: names of heads that the model lacks to that of the model's label-text head that answers in their place,
+            by the `texts` of their labels.
 
     Returns:
         Head name to the predictions for the rows that ask it; heads that no row asks are left out.
@@ -94,23 +98,47 @@ def predict(
     import torch
     from tqdm.auto import tqdm
 
-    known = {task["name"] for task in model.config.tasks}
+    instead = dict(zero_shot or {})
+    known = {task["name"] for task in model.config.tasks} | instead.keys()
     missing = [head.name for head in heads if head.name not in known]
     if missing:
         raise ValueError(f"Expected heads among {sorted(known)}, got {missing[0]!r}: the model was not trained on it.")
     device = next(model.parameters()).device if device is None else torch.device(device)
     model.to(device).eval()
     collate = MultiMedCollator(processor)
+    apart = {head.name for head in heads if head.head == "decoder"} | instead.keys()
+    label_ids = {head.name: processor.encode_labels(head.texts) for head in heads if head.name in instead}
+
+    def answer(head: Head, samples: Sequence[Sample]) -> Sequence[Any] | np.ndarray:
+        """What a head that is not among the logits says of samples that ask it."""
+        batch = _to(collate(samples), device)
+        if head.name in instead:
+            logits = model.zero_shot(**batch, label_ids=label_ids[head.name], task=instead[head.name])
+            return _outputs(head, logits, samples)
+        written = model.generate_answers(**batch, task=head.name, max_new_tokens=ANSWER_TOKENS)
+        decoded: list[str] = processor.decode_answers(written.cpu(), head.end_token_id)
+        return decoded
+
     asked: dict[str, list[tuple[int, Sample, Any]]] = {head.name: [] for head in heads}
     with torch.inference_mode(), tqdm(total=len(dataset), desc=description, unit=" rows", disable=not progress) as bar:
         for rows in _batches(len(dataset), batch_size):
             samples = dataset.__getitems__(rows)
-            logits = model(**_to(collate(samples), device)).logits
+            asking = {
+                head.name: [place for place, sample in enumerate(samples) if head.name in sample["labels"]]
+                for head in heads
+            }
+            together = [head for head in heads if asking[head.name] and head.name not in apart]
+            logits = model(**_to(collate(samples), device)).logits if together else {}
+            outputs = {head.name: _outputs(head, logits[head.name], samples) for head in together}
             for head in heads:
-                places = [place for place, sample in enumerate(samples) if head.name in sample["labels"]]
-                if places:
-                    outputs = _outputs(head, logits[head.name], samples)
-                    asked[head.name] += [(rows[place], samples[place], outputs[place]) for place in places]
+                places = asking[head.name]
+                if places and head.name in apart:
+                    found = answer(head, [samples[place] for place in places])
+                else:
+                    found = [outputs[head.name][place] for place in places]
+                asked[head.name] += [
+                    (rows[place], samples[place], one) for place, one in zip(places, found, strict=True)
+                ]
             bar.update(len(rows))
     return {head.name: _gather(head, asked[head.name]) for head in heads if asked[head.name]}
 
@@ -149,8 +177,7 @@ def _outputs(head: Head, logits: Any, samples: Sequence[Sample]) -> Sequence[Any
     import torch
 
     if head.kind == "answer":
-        # The model chooses among candidates: to a question without any it gives the empty answer, which is wrong.
-        best = logits.argmax(1).tolist() if logits.numel() else [0] * len(samples)
+        best = logits.argmax(1).tolist()
         return [sample["choices"][best[place]] if sample["choices"] else "" for place, sample in enumerate(samples)]
     logits = logits.float().cpu()
     if head.kind == "regression":

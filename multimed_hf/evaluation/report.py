@@ -181,7 +181,8 @@ def _label(result: Result) -> str:
     """Two lines: the task; the source, the score and the number of rows."""
     kind = {"train": "training rows", "validation": "validation rows"}.get(result.split, "rows")
     source = "synthetic" if result.synthetic else result.source
-    return f"{result.task}{'*' * result.auxiliary}\n{source} · {result.metric} · {result.n:,} {kind}"
+    how = " · zero-shot" if result.zero_shot else ""
+    return f"{result.task}{'*' * result.auxiliary}\n{source} · {result.metric} · {result.n:,} {kind}{how}"
 
 
 def _note(result: Result) -> str:
@@ -189,6 +190,8 @@ def _note(result: Result) -> str:
     what = "synthetic data" if result.synthetic else result.source
     if result.score is None:
         return f"{what}: not scored, {result.reasons['score']}."
+    if result.zero_shot:
+        return f"{what}: zero-shot, by the texts of labels through {result.zero_shot}; {result.limits}."
     return f"{what}: {result.limits}."
 
 
@@ -196,7 +199,7 @@ def _line(result: Result, footnote: int) -> Line:
     gap = _gap(result)
     return Line(
         task=result.task + "*" * result.auxiliary,
-        metric=result.metric,
+        metric=result.metric + " (zero-shot)" * bool(result.zero_shot),
         source="synthetic" if result.synthetic else result.source,
         split=result.split,
         n=f"{result.n:,}",

@@ -21,13 +21,13 @@ class Result:
 
     Attributes:
         task: name of the task.
-        head: head of the model, `<task>/<label set>`.
+        head: what the rows ask, `<task>/<label set>`, of open answers `<task>/<label set>/open`: the name of the model's head.
         subset: subset of the data set.
         source: release the rows come from.
         synthetic: whether a program made the rows.
         auxiliary: whether the task is no clinical question and does not count among the eleven.
         split: the split that was scored.
-        metric: name of the main score.
+        metric: name of the main score: that of the task, but of open answers `exact_match`.
         n: rows that ask the task; 0 where nothing was evaluated.
         groups: distinct groups among them.
         unit: what a group is.
@@ -44,6 +44,8 @@ class Result:
         code_version: version of this package.
         shots: groups per class the model was trained on; None for all.
         lora: whether only an adapter was trained.
+        zero_shot: name of the model's head that answered by the texts of labels it was not trained on, in place of one that
+            the model lacks; empty where the head is the model's own.
         reasons: `score`, `interval` or the name of a score to why there is none.
     """
 
@@ -71,6 +73,7 @@ class Result:
     code_version: str
     shots: int | None = None
     lora: bool = False
+    zero_shot: str = ""
     reasons: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

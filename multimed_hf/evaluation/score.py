@@ -12,7 +12,6 @@ from .. import resources
 from ..data.heads import Head
 from ..data.samples import Sample
 from ..metrics import find_metric
-from ..tasks import get_task
 from .baselines import BASELINES, column_means
 from .predict import Predictions, references_of
 from .results import number_or_none
@@ -38,12 +37,13 @@ def score_rows(rows: Predictions, unit: str, seed: int = 0, options: Mapping[str
         groups=rows.groups,
         unit=unit,
         seed=seed,
+        main_score=rows.head.main_score,
         **(options or {}),
     )
     n, interval, refusal = scored.pop("n"), scored.pop("interval"), scored.pop("interval_refusal", "")
     scores = {name: number_or_none(value) for name, value in scored.items()}
     reasons = {name: UNDEFINED for name, value in scores.items() if value is None}
-    score = scores[get_task(rows.head.task).main_score]
+    score = scores[rows.head.main_score]
     if score is None:
         reasons["score"] = UNDEFINED
     if interval is None:
@@ -83,7 +83,7 @@ def score_baselines(
             score = None
             if train:
                 scores = metric(baseline(head, train, test), rows.references, **(options or {}))
-                score = number_or_none(scores[metric.main_score])
+                score = number_or_none(scores[head.main_score])
             scored[role] = {"name": names[head.kind], "score": score}
     return scored
 

@@ -47,7 +47,11 @@ def compute_metrics_for(
         the names in `tasks`, in the forms in which `MultiMedCollator` and the heads have them; -100 and NaN mark what is
         not asked, and such rows take no part. Of one task the scores come back under their own names, of several as
         `<name>/<score>`; tasks that no row asks or that have no labels are left out, and so are scores of single classes
-        and labels. Answers are scored by the candidate chosen. Use `metric_for_best_model="eval_<key>"`.
+        and labels. Answers are scored by the candidate chosen; open ones, of heads `<task>/<label set>/open` or entries
+        with the head "decoder", by `exact_match` alone: the share whose every token, the end too, is the likeliest after the
+        true ones before it, which is the share that greedy writing gets right token by token. Their logits `(n, answer
+        tokens, vocabulary)` are large; `preprocess_logits_for_metrics` of Trainer may reduce them to the likeliest token
+        `(n, answer tokens)`. Use `metric_for_best_model="eval_<key>"`.
 
     Raises:
         ValueError: no task, an unknown one, one whose scores need more than logits and labels; when called, predictions
@@ -60,6 +64,7 @@ def compute_metrics_for(
     # Heads have names of their own, behind that of the task.
     metrics = {name: find_metric(name.split("/")[0]) for name in names}
     kinds = {name: _kind(metric) for name, metric in metrics.items()}
+    written = {name for entry, name in zip(entries, names, strict=True) if _is_written(entry)}
 
     def compute_metrics(prediction: Any) -> dict[str, float]:
         scores: dict[str, float] = {}
@@ -69,11 +74,17 @@ def compute_metrics_for(
                 continue
             logits = _of_head(prediction.predictions, name, len(names), "predictions")
             labels = _of_head(prediction.label_ids, name, len(names), "label_ids")
-            predictions, references = _ASKED[kinds[name]](name, logits, labels)
+            prefix = "" if len(names) == 1 else f"{name}/"
+            if name in written:
+                predictions, references = _tokens(name, logits, labels)
+                kept = {"exact_match"}
+            else:
+                predictions, references = _ASKED[kinds[name]](name, logits, labels)
+                kept = set()
             if len(references):
-                prefix = "" if len(names) == 1 else f"{name}/"
                 found = metric(predictions, references)
-                scores |= {prefix + key: value for key, value in found.items() if "/" not in key}
+                kept = kept or {key for key in found if "/" not in key}
+                scores |= {prefix + key: value for key, value in found.items() if key in kept}
         return scores
 
     return compute_metrics
@@ -168,6 +179,26 @@ def _choices(name: str, logits: Any, labels: Any) -> _Asked:
     # A sample with fewer candidates than others is padded with -100, which must not be chosen over a low logit.
     chosen = np.where(scores[asked] == _IGNORE, -np.inf, scores[asked]).argmax(axis=1) if asked.any() else []
     return [str(choice) for choice in chosen], [str(int(label)) for label in references[asked]]
+
+
+def _is_written(entry: str | Mapping[str, Any]) -> bool:
+    """Whether a head writes its answers."""
+    return entry.endswith("/open") if isinstance(entry, str) else entry.get("head") == "decoder"
+
+
+def _tokens(name: str, logits: Any, labels: Any) -> _Asked:
+    """Numbers of the tokens of open answers, as words."""
+    found, references = np.asarray(logits), np.asarray(labels)
+    likeliest = found.argmax(axis=2) if found.ndim == 3 and found.shape[2] else found
+    if references.ndim != 2 or likeliest.shape != references.shape:
+        raise _shapes(name, "(n, answer tokens, vocabulary) and (n, answer tokens)", found.shape, references.shape)
+    known = references != _IGNORE
+    asked = np.flatnonzero(known.any(axis=1))
+
+    def words(values: Any) -> list[str]:
+        return [" ".join(f"t{int(token)}" for token in values[row, known[row]]) for row in asked]
+
+    return words(likeliest), words(references)
 
 
 _ASKED: dict[Kind, Callable[[str, Any, Any], _Asked]] = {

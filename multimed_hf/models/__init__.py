@@ -9,6 +9,7 @@ from transformers.pipelines import PIPELINE_REGISTRY
 from .configuration_multimed import MultiMedConfig
 from .feature_extraction_multimed import (
     MultiMedCellFeatureExtractor,
+    MultiMedPeakFeatureExtractor,
     MultiMedSequenceFeatureExtractor,
     MultiMedSignalFeatureExtractor,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "MultiMedModel",
     "MultiMedModelOutput",
     "MultiMedOutput",
+    "MultiMedPeakFeatureExtractor",
     "MultiMedPipeline",
     "MultiMedPreTrainedModel",
     "MultiMedProcessor",

@@ -5,6 +5,7 @@ from torch import nn
 
 from .encoders_multimed import sinusoids
 from .heads_multimed import IGNORE
+from .labels_multimed import check_form, out_of_range, range_error
 
 
 class MultiMedDecoderAttention(nn.Module):
@@ -62,7 +63,7 @@ class MultiMedAnswerDecoder(nn.Module):
 
     def __init__(self, config, task):
         super().__init__()
-        self.end = int(task["end_token_id"])
+        self.name, self.end = task["name"], int(task["end_token_id"])
         self.start = nn.Embedding(1, config.hidden_size)
         self.layers = nn.ModuleList([MultiMedDecoderLayer(config) for _ in range(task.get("num_layers", 1))])
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
@@ -77,12 +78,20 @@ class MultiMedAnswerDecoder(nn.Module):
             packing: a `Packing`.
             embedding: `(vocabulary, hidden)`, the weights of the text encoder.
             labels: `(batch, answer tokens)`.
+
+        Raises:
+            ValueError: labels of the wrong kind or shape, or tokens that the vocabulary lacks.
         """
         if labels is None:
             return pooled.new_zeros(len(pooled), 0, 0)
+        shape = (len(pooled), 0, len(embedding))
+        check_form("decoder", self.name, labels, shape)
         logits = pooled.new_zeros(*labels.shape, len(embedding), dtype=torch.float32)
         asked = (labels != IGNORE).any(1)
-        if not bool(asked.any()):
+        any_asked, wrong = torch.stack([asked.any(), out_of_range("decoder", labels, shape)]).tolist()
+        if wrong:
+            raise range_error("decoder", self.name, shape)
+        if not any_asked:
             return logits
         rows = torch.nonzero(asked)[:, 0]
         found = self.predict(pooled[rows], memory_of(tokens, packing, rows), embedding, labels[rows, :-1].clamp(min=0))

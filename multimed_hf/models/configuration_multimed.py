@@ -73,6 +73,8 @@ class MultiMedConfig(PreTrainedConfig):
         protein_window (`int`): residues seen by a token; there is one token a residue.
         num_genes (`int`): genes that the scRNA encoder knows.
         scrna_tokens (`int`): tokens into which the expressed genes of a cell are pooled.
+        num_peaks (`int`): accessible peaks that the genomics encoder knows; 0 for DNA alone.
+        peak_tokens (`int`): tokens into which the open peaks of a sample are pooled, 1 or more.
         image_size (`int`): pixels of the shorter side to which images are resized.
         image_patch_size (`int`): pixels of a side of an image's token.
         volume_voxel_size (`list[float]`): mm (slice, row, column) to which CT and MR volumes are resampled.
@@ -114,6 +116,8 @@ class MultiMedConfig(PreTrainedConfig):
     protein_window: int = 5
     num_genes: int = 1024
     scrna_tokens: int = 4
+    num_peaks: int = 0
+    peak_tokens: int = 2
     image_size: int = 224
     image_patch_size: int = 16
     volume_voxel_size: list[float] | None = None
@@ -150,6 +154,12 @@ class MultiMedConfig(PreTrainedConfig):
             sizes = getattr(self, name)
             if len(sizes) != 3 or min(sizes) < least:
                 raise ValueError(f"`{name}` must be three numbers of at least {least}, got {sizes}.")
+        if self.num_peaks < 0 or self.peak_tokens < 1:
+            raise ValueError(
+                f"`num_peaks` must be at least 0 and `peak_tokens` at least 1, got {self.num_peaks} and {self.peak_tokens}."
+            )
+        if self.num_peaks and "genomics" not in self.modalities:
+            raise ValueError(f"`num_peaks` above 0 needs the modality 'genomics', got {self.modalities}.")
         if self.loss_balancing not in LOSS_BALANCINGS or self.loss_balancing_window < 1:
             raise ValueError(
                 f"`loss_balancing` must be one of {LOSS_BALANCINGS} and `loss_balancing_window` at least 1, got "

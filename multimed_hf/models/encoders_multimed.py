@@ -10,6 +10,7 @@ from .dropout_multimed import hide
 from .electrodes_multimed import position
 from .image_encoders_multimed import build_image_encoder
 from .packing_multimed import positions_of
+from .peaks_multimed import MultiMedPeaksBesideDNA
 from .pretrained_encoders_multimed import build_pretrained_encoder
 
 SITES = (
@@ -106,6 +107,10 @@ class MultiMedSequenceEncoder(nn.Module):
         return hide(tokens, self.input_dropout, self.training), counts
 
 
+class MultiMedGenomicsEncoder(MultiMedPeaksBesideDNA, MultiMedSequenceEncoder):
+    """DNA, open peaks, or both."""
+
+
 class MultiMedCellEncoder(nn.Module):
     """Expressed genes and their values to a few tokens: each is a learned sum over genes, whatever their order."""
 
@@ -195,9 +200,8 @@ def build_encoder(name, config):
     if name == "eeg":
         return MultiMedSignalEncoder(config)
     if name == "genomics":
-        return MultiMedSequenceEncoder(
-            config, 5, config.genomics_window, config.genomics_stride, config.genomics_places
-        )
+        encoder = MultiMedGenomicsEncoder if config.num_peaks else MultiMedSequenceEncoder
+        return encoder(config, 5, config.genomics_window, config.genomics_stride, config.genomics_places)
     if name == "scrna":
         return MultiMedCellEncoder(config)
     if name in IMAGE_CHANNELS:

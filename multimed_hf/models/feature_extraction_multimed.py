@@ -25,6 +25,33 @@ def _fields(value, *names):
     return [value[name] for name in names]
 
 
+def _numbers(given, known, what):
+    """The numbers of a list of at least one, given by their names or already as numbers.
+
+    Args:
+        given: the list.
+        known: name to number; empty if the model counts without names.
+        what: what they are, for errors.
+
+    Returns:
+        `(items,)` int64.
+
+    Raises:
+        ValueError: unknown names, no integers, or integers out of range.
+    """
+    if isinstance(given[0], str):
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            raise ValueError(f"Expected {what}s of the model's {len(known)}, got {unknown[:5]}: leave them out.")
+        given = [known[name] for name in given]
+    numbers = np.asarray(given)
+    if numbers.ndim != 1 or not np.issubdtype(numbers.dtype, np.integer) or numbers.min() < 0:
+        raise ValueError(f"Expected {what}s by name or as indices from 0, got {given[:5]}.")
+    if known and numbers.max() >= len(known):
+        raise ValueError(f"Expected {what} indices below {len(known)}, got {numbers.max()}.")
+    return numbers.astype(np.int64)
+
+
 class MultiMedSignalFeatureExtractor(FeatureExtractionMixin):
     """EEG recordings to patches of single channels.
 
@@ -157,19 +184,8 @@ class MultiMedCellFeatureExtractor(FeatureExtractionMixin):
                 )
             if not (np.isfinite(expression).all() and (expression >= 0).all()):
                 raise ValueError("Expected log1p counts per 10,000, finite and not negative, got others.")
-            if isinstance(genes[0], str):
-                unknown = [symbol for symbol in genes if symbol not in known]
-                if unknown:
-                    raise ValueError(f"Expected genes of the model's {len(known)}, got {unknown[:5]}: leave them out.")
-                genes = [known[symbol] for symbol in genes]
-            indices = np.asarray(genes)
-            if not np.issubdtype(indices.dtype, np.integer) or indices.min() < 0:
-                raise ValueError(f"Expected genes as symbols or as indices from 0, got {genes[:5]}.")
-            ids.append(indices.astype(np.int64))
+            ids.append(_numbers(genes, known, "gene"))
             values.append(expression)
-        highest = max(int(part.max()) for part in ids)
-        if self.genes and highest >= len(self.genes):
-            raise ValueError(f"Expected gene indices below {len(self.genes)}, got {highest}.")
         data = {
             "gene_ids": np.concatenate(ids),
             "values": np.concatenate(values),
@@ -178,4 +194,67 @@ class MultiMedCellFeatureExtractor(FeatureExtractionMixin):
         return BatchFeature(data, tensor_type=return_tensors)
 
 
-__all__ = ["MultiMedCellFeatureExtractor", "MultiMedSequenceFeatureExtractor", "MultiMedSignalFeatureExtractor"]
+class MultiMedPeakFeatureExtractor(FeatureExtractionMixin):
+    """Open chromatin as sets of accessible peaks.
+
+    Args:
+        peaks (`list[str]`): names of the peaks that the model knows, in the order of its embedding; empty if only indices
+            are used.
+    """
+
+    model_input_names = ["peak_ids", "peak_lengths"]
+
+    def __init__(self, peaks=(), **kwargs):
+        super().__init__(**kwargs)
+        self.peaks = list(peaks)
+
+    def __call__(self, sets, return_tensors=None, **kwargs):
+        """`sets`: a list of lists of open peaks, by name or index, in any order; an empty one for a sample without any.
+
+        Raises:
+            ValueError: an unknown or repeated peak, an index that is out of range or no integer.
+        """
+        known = {name: index for index, name in enumerate(self.peaks)}
+        ids = [np.zeros(0, np.int64)]
+        for peaks in sets:
+            # Arrays too have no truth of their own.
+            numbers = _numbers(list(peaks), known, "peak") if len(peaks) else ids[0]
+            distinct, counts = np.unique(numbers, return_counts=True)
+            if len(distinct) < len(numbers):
+                raise ValueError(f"Expected every open peak once, got {distinct[counts > 1][:5].tolist()} repeated.")
+            ids.append(numbers)
+        data = {"peak_ids": np.concatenate(ids), "peak_lengths": np.array([len(part) for part in ids[1:]])}
+        return BatchFeature(data, tensor_type=return_tensors)
+
+
+def dna_and_peaks(value):
+    """The DNA of a genomics sample, None for none, and its open peaks, an empty list for none.
+
+    Args:
+        value: a string of nucleotides, or a dict with `"dna"`, `"peaks"` or both, of which either may be None.
+
+    Raises:
+        ValueError: something else, or a dict with neither.
+    """
+    if isinstance(value, str):
+        return value, []
+    if not isinstance(value, Mapping) or not value.keys() <= {"dna", "peaks"}:
+        got = list(value) if isinstance(value, Mapping) else type(value).__name__
+        raise ValueError(f"Expected DNA as a string, or a dict with dna and peaks, got {got}.")
+    dna, peaks = value.get("dna"), value.get("peaks")
+    peaks = [] if peaks is None else peaks
+    if not isinstance(dna, (str, type(None))):
+        raise ValueError(f"Expected DNA as a string, got {type(dna).__name__}.")
+    if isinstance(peaks, str) or not hasattr(peaks, "__len__"):
+        raise ValueError(f"Expected open peaks as a list of names or indices, got {peaks!r}.")
+    if dna is None and not len(peaks):
+        raise ValueError("Expected DNA, at least one open peak, or both, got neither: give None instead.")
+    return dna, peaks
+
+
+__all__ = [
+    "MultiMedCellFeatureExtractor",
+    "MultiMedPeakFeatureExtractor",
+    "MultiMedSequenceFeatureExtractor",
+    "MultiMedSignalFeatureExtractor",
+]

@@ -9,6 +9,9 @@ from .survival_multimed import MultiMedSurvivalHead
 IGNORE = -100
 """Label of a sample that a task does not ask; NaN does the same for regression and survival."""
 
+THRESHOLD_RATE = 10.0
+"""How much faster the thresholds of ordered labels learn than weights do."""
+
 RESOLVED = 4
 """Residues that a chain must have resolved to ask for its structure: fewer fix none."""
 
@@ -41,6 +44,14 @@ class MultiMedLabelsHead(MultiMedClassHead):
         return (each * known).sum(1) / known.sum(1).clamp(min=1)
 
 
+class MultiMedThresholds(nn.Linear):
+    """Thresholds of ordered labels, in units of 1 / THRESHOLD_RATE, and their initial weights too.
+
+    An optimizer such as Adam moves every weight by the same step. A score sums up many, a threshold is one, and the many of
+    bone age would stay where they started, so close that no age between two becomes likely.
+    """
+
+
 class MultiMedOrdinalHead(nn.Module):
     """Ordered labels by a cumulative link, proportional odds (McCullagh, 1980): `P(y > k) = sigmoid(score - threshold_k)`.
 
@@ -53,10 +64,10 @@ class MultiMedOrdinalHead(nn.Module):
         self.dropout = nn.Dropout(config.head_dropout)
         self.out = nn.Linear(config.hidden_size, 1, bias=False)
         # First threshold, then the logs of the distances to the next ones; initial weights give evenly spread thresholds.
-        self.thresholds = nn.Linear(1, len(task["labels"]) - 1, bias=True)
+        self.thresholds = MultiMedThresholds(1, len(task["labels"]) - 1)
 
     def forward(self, pooled):
-        raw = (self.thresholds.bias + self.thresholds.weight[:, 0]).float()
+        raw = THRESHOLD_RATE * (self.thresholds.bias + self.thresholds.weight[:, 0]).float()
         # No less than what single precision tells apart: at a step of 0 a label would be impossible.
         steps = nn.functional.softplus(raw[1:] + 0.5).clamp(min=1e-6)
         thresholds = torch.cumsum(torch.cat([raw[:1], steps]), 0) - steps.sum() / 2

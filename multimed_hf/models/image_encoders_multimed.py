@@ -8,12 +8,19 @@ from torch import nn
 
 from .configuration_multimed import IMAGE_CHANNELS, VOLUME_MODALITIES
 from .dropout_multimed import hide
-from .packing_multimed import positions_of
+from .packing_multimed import join_segments
 
 # Wavelengths that tell places apart: in patches of an image, and in mm of a body.
 _GRID_WAVES = (4.0, 64.0)
-_BODY_WAVES = (60.0, 2000.0)
-_WIDTHS = (16, 32)
+BODY_WAVES = (60.0, 2000.0)
+# Width, size and stride of the convolutions over an image, and the groups of channels that are normalised together.
+_STEM = ((16, 5, 2), (32, 3, 2), (64, 3, 2), (64, 3, 1))
+_GROUPS = 8
+# Pixels of a side of the squares whose mean counts as the surroundings, and how much what stands out of them counts.
+_SURROUNDINGS = 8
+_CONTRAST = 3.0
+# Width of the convolutions within a patch of a volume.
+_VOLUME_STEM = (16, 32)
 # Middles of the bins of intensity, in standard deviations of the modality, and how wide they are.
 _BINS = torch.linspace(-2.0, 2.0, 9).tolist()
 _BIN_WIDTH = 0.5
@@ -49,7 +56,8 @@ def patch_statistics(patches):
     values = patches.float()
     flat = values.flatten(2)
     mean = flat.mean(-1)
-    deviation = (flat - mean[:, :, None]).square().mean(-1).sqrt()
+    # Not of zero, where the slope of a square root is infinite: gradients reach the pixels of even patches too.
+    deviation = (flat - mean[:, :, None]).square().mean(-1).clamp(min=1e-30).sqrt()
     bins = torch.tensor(_BINS, device=values.device)
     clipped = flat.clamp(_BINS[0], _BINS[-1])
     histogram = [(1 - (clipped - middle).abs() / _BIN_WIDTH).clamp(min=0).mean(-1) for middle in bins]
@@ -95,44 +103,129 @@ def stem_std(module):
     return math.sqrt(gain / module.weight[0].numel())
 
 
-class MultiMedPatchEmbedding(nn.Module):
-    """Patches to tokens: what linear models look at, plus a small convolutional stem, at a place.
+class MultiMedPlace(nn.Module):
+    """Where a patch lies scales what it holds, `x * (1 + gate(p)) + shift(p)`.
 
-    Two strided 3 x 3 convolutions within each patch stand before the projection, since plain linear patches learn slowly on
-    little data (Xiao et al., NeurIPS 2021). The place scales the content, `x * (1 + gate(p)) + shift(p)`, so that the mean
-    of an image's tokens holds what is linear in "this much of this at this place": an image at low resolution.
+    The mean of an image's tokens then holds what is linear in "this much of this at this place": an image at low resolution.
     """
 
-    def __init__(self, config, channels, sides, wavelengths):
+    def __init__(self, config, wavelengths):
         super().__init__()
-        self.channels, self.sides, self.wavelengths = channels, list(sides), wavelengths
-        self.hidden_size = config.hidden_size
-        convolution = MultiMedStemConv2d if len(sides) == 2 else MultiMedStemConv3d
-        first, second = _WIDTHS
-        self.stem = nn.Sequential(
-            convolution(channels, first, 3, stride=2, padding=1),
-            nn.GELU(),
-            convolution(first, second, 3, stride=2, padding=1),
-            nn.GELU(),
-        )
-        left = math.prod(-(-side // 4) for side in sides)
-        self.projection = MultiMedStemLinear(second * left, config.hidden_size)
-        self.statistics = MultiMedStemLinear(channels * count_statistics(len(sides)), config.hidden_size)
+        self.wavelengths = wavelengths
         self.gate = nn.Linear(config.hidden_size, config.hidden_size)
         self.shift = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, patches, places):
-        """`patches` `(patches, channels * product of sides)` and `places` `(patches, axes)`; gives `(patches, hidden)`."""
-        dtype = self.projection.weight.dtype
-        patches = patches.view(-1, self.channels, *self.sides)
-        tokens = self.projection(self.stem(patches.to(dtype)).flatten(1)) + self.statistics(
-            patch_statistics(patches).to(dtype)
-        )
+    def forward(self, tokens, places):
+        """`tokens` `(patches, hidden)` and `places` `(patches, axes)`; gives `(patches, hidden)`."""
         # Images of one shape share their places: each is worked out once and looked up.
         distinct, place = torch.unique(places, dim=0, return_inverse=True)
-        distinct = waves(distinct, self.hidden_size, *self.wavelengths).to(dtype)
+        distinct = waves(distinct, tokens.shape[1], *self.wavelengths).to(tokens.dtype)
         gate, shift = (nn.functional.embedding(place, part(distinct)) for part in (self.gate, self.shift))
         return tokens * (1 + gate) + shift
+
+
+class MultiMedImageStem(nn.Module):
+    """Convolutions over whole images, and of each patch the mean and the largest of what they give.
+
+    They see the image and its contrast, the image less its surroundings, which is what small lesions differ in (Graham, Kaggle
+    Diabetic Retinopathy Detection, 2015). Filters reach across patches, and where in a patch a lesion lies makes no difference
+    (early convolutions: Xiao et al., NeurIPS 2021). Norms are those of one image (Wu and He, ECCV 2018).
+    """
+
+    def __init__(self, channels, side):
+        super().__init__()
+        self.channels, self.side = channels, side
+        layers, before = [], 2 * channels
+        for width, size, stride in _STEM:
+            layers += [
+                MultiMedStemConv2d(before, width, size, stride=stride, padding=size // 2, bias=False),
+                nn.GroupNorm(_GROUPS, width),
+                nn.ReLU(),
+            ]
+            before = width
+        self.layers = nn.Sequential(*layers)
+        self.width = 2 * before
+
+    def forward(self, patches, grid, lengths):
+        """`patches` `(patches, channels, side, side)`, `grid` and `lengths` as `MultiMedImageEncoder` takes them.
+
+        Returns `(patches, width)`.
+        """
+        found = patches.new_zeros(len(patches), self.width)
+        if not len(patches):
+            return found
+        image = torch.repeat_interleave(lengths)
+        # The outermost patches stand as far from the middle as the image is large.
+        extent = grid.new_zeros(len(lengths), 2).scatter_reduce(0, image[:, None].expand(-1, 2), grid.abs(), "amax")
+        sizes = (2 * extent + 1).round().long()
+        if not torch.equal(sizes.prod(1)[lengths > 0], lengths[lengths > 0]):
+            raise ValueError(
+                f"Expected the patches of whole images, rows x columns of {sizes.tolist()}, got {lengths.tolist()} of them."
+            )
+        row, column = (grid + extent[image]).round().long().unbind(1)
+        place = (torch.cumsum(lengths, 0) - lengths)[image] + row * sizes[image, 1] + column
+        order = torch.empty_like(place).index_copy(0, place, torch.arange(len(place), device=place.device))
+        for rows, columns in torch.unique(sizes[lengths > 0], dim=0).tolist():
+            alike = (sizes[:, 0] == rows) & (sizes[:, 1] == columns) & (lengths > 0)
+            index = order[alike[image]]
+            images = patches[index].view(-1, rows, columns, self.channels, self.side, self.side)
+            images = images.permute(0, 3, 1, 4, 2, 5).reshape(-1, self.channels, rows * self.side, columns * self.side)
+            around = nn.functional.avg_pool2d(images, _SURROUNDINGS, ceil_mode=True, count_include_pad=False)
+            around = nn.functional.interpolate(around, size=images.shape[2:], mode="bilinear")
+            seen = self.layers(torch.cat([images, _CONTRAST * (images - around)], dim=1))
+            pooled = [
+                pool(seen, (rows, columns))
+                for pool in (nn.functional.adaptive_avg_pool2d, nn.functional.adaptive_max_pool2d)
+            ]
+            found = found.index_copy(
+                0, index, torch.cat(pooled, dim=1).flatten(2).transpose(1, 2).flatten(0, 1).to(found.dtype)
+            )
+        return found
+
+
+class MultiMedSliceEmbedding(nn.Module):
+    """Patches of images to tokens: what linear models look at, plus a convolutional stem, at a place."""
+
+    def __init__(self, config, channels):
+        super().__init__()
+        self.shape = [channels, config.image_patch_size, config.image_patch_size]
+        self.stem = MultiMedImageStem(channels, config.image_patch_size)
+        self.projection = MultiMedStemLinear(self.stem.width, config.hidden_size)
+        self.statistics = MultiMedStemLinear(channels * count_statistics(2), config.hidden_size)
+        self.place = MultiMedPlace(config, _GRID_WAVES)
+
+    def forward(self, pixels, grid, lengths):
+        """Arguments as of `MultiMedImageEncoder`; gives `(patches, hidden)`."""
+        dtype = self.projection.weight.dtype
+        patches = pixels.view(-1, *self.shape)
+        tokens = self.projection(self.stem(patches.to(dtype), grid, lengths))
+        return self.place(tokens + self.statistics(patch_statistics(patches).to(dtype)), grid)
+
+
+class MultiMedVolumeEmbedding(nn.Module):
+    """Patches of volumes to tokens: the same, with two strided convolutions within each patch."""
+
+    def __init__(self, config, channels):
+        super().__init__()
+        self.shape = [channels, *config.volume_patch_size]
+        first, second = _VOLUME_STEM
+        self.stem = nn.Sequential(
+            MultiMedStemConv3d(channels, first, 3, stride=2, padding=1),
+            nn.GELU(),
+            MultiMedStemConv3d(first, second, 3, stride=2, padding=1),
+            nn.GELU(),
+        )
+        left = math.prod(-(-side // 4) for side in config.volume_patch_size)
+        self.projection = MultiMedStemLinear(second * left, config.hidden_size)
+        self.statistics = MultiMedStemLinear(channels * count_statistics(3), config.hidden_size)
+        self.place = MultiMedPlace(config, BODY_WAVES)
+
+    def forward(self, voxels, places):
+        """`voxels` `(patches, product of volume_patch_size)` and `places` `(patches, 3)`; gives `(patches, hidden)`."""
+        dtype = self.projection.weight.dtype
+        patches = voxels.view(-1, *self.shape)
+        tokens = self.projection(self.stem(patches.to(dtype)).flatten(1))
+        return self.place(tokens + self.statistics(patch_statistics(patches).to(dtype)), places)
 
 
 class MultiMedImageEncoder(nn.Module):
@@ -141,7 +234,7 @@ class MultiMedImageEncoder(nn.Module):
     def __init__(self, config, channels):
         super().__init__()
         self.input_dropout = config.input_dropout
-        self.slices = MultiMedPatchEmbedding(config, channels, [config.image_patch_size] * 2, _GRID_WAVES)
+        self.slices = MultiMedSliceEmbedding(config, channels)
 
     def forward(self, pixels, grid, lengths):
         """Patches of all images end to end.
@@ -154,7 +247,7 @@ class MultiMedImageEncoder(nn.Module):
         Returns:
             `(patches, hidden)`, and `lengths`.
         """
-        return hide(self.slices(pixels, grid), self.input_dropout, self.training), lengths
+        return hide(self.slices(pixels, grid, lengths), self.input_dropout, self.training), lengths
 
 
 class MultiMedScanEncoder(nn.Module):
@@ -163,8 +256,8 @@ class MultiMedScanEncoder(nn.Module):
     def __init__(self, config, channels):
         super().__init__()
         self.input_dropout = config.input_dropout
-        self.slices = MultiMedPatchEmbedding(config, channels, [config.image_patch_size] * 2, _GRID_WAVES)
-        self.volumes = MultiMedPatchEmbedding(config, channels, config.volume_patch_size, _BODY_WAVES)
+        self.slices = MultiMedSliceEmbedding(config, channels)
+        self.volumes = MultiMedVolumeEmbedding(config, channels)
 
     def forward(self, pixels, grid, lengths, voxels, places, volume_lengths):
         """Patches of all slices and of all volumes, each end to end.
@@ -180,16 +273,8 @@ class MultiMedScanEncoder(nn.Module):
         Returns:
             `(tokens, hidden)` in the order of the scans, the slice before the volume, and tokens per scan `(scans,)`.
         """
-        tokens = torch.cat([self.slices(pixels, grid), self.volumes(voxels, places)])
-        both = lengths + volume_lengths
-        starts = torch.cumsum(both, 0) - both
-        index = torch.cat(
-            [
-                torch.repeat_interleave(first, count) + positions_of(count)
-                for first, count in ((starts, lengths), (starts + lengths, volume_lengths))
-            ]
-        )
-        tokens = torch.empty_like(tokens).index_copy(0, index, tokens)
+        parts = [(self.slices(pixels, grid, lengths), lengths), (self.volumes(voxels, places), volume_lengths)]
+        tokens, both = join_segments(parts)
         return hide(tokens, self.input_dropout, self.training), both
 
 

@@ -104,10 +104,7 @@ class MultiMedImageProcessor(ImageProcessingMixin):
         voxels, places = [np.zeros((0, math.prod(self.volume_patch_size)), np.float32)], [np.zeros((0, 3), np.float32)]
         volume_lengths = []
         for entry in images:
-            scan = entry if isinstance(entry, Mapping) else {"image": entry}
-            if scan is entry and modality not in VOLUME_MODALITIES:
-                raise ValueError(f"Expected an image for {modality!r}, got a dict with {', '.join(scan) or 'nothing'}.")
-            image = scan.get("image")
+            image, scan = image_and_volume(entry, modality)
             lengths.append(0)
             volume_lengths.append(0)
             if image is not None:
@@ -115,7 +112,7 @@ class MultiMedImageProcessor(ImageProcessingMixin):
                 pixels.append(patches)
                 grid.append(middles)
                 lengths[-1] = len(patches)
-            if image is None or len(scan) > 1:
+            if scan is not None:
                 patches, middles = self._cut_volume(scan, modality)
                 voxels.append(patches)
                 places.append(middles)
@@ -155,9 +152,7 @@ class MultiMedImageProcessor(ImageProcessingMixin):
 
     def _cut_volume(self, scan, modality):
         """Patches `(patches, voxels)` of one volume and their middles `(patches, 3)` in mm."""
-        volume, spacing = _checked_volume(scan)
-        low, high = self.ct_window if modality == "ct" else np.percentile(volume, self.mri_percentiles)
-        volume = (volume.clip(low, high) - low) * (2 / max(high - low, 1e-6)) - 1
+        volume, spacing = self._windowed(scan, modality)
         voxel_size, shape, counts = self._voxels_of(np.array(volume.shape) * spacing)
         for axis, (count, step) in enumerate(zip(shape, voxel_size, strict=True)):
             weights = _resampling(volume.shape[axis], spacing[axis], count, step)
@@ -171,6 +166,32 @@ class MultiMedImageProcessor(ImageProcessingMixin):
         patches = parts.transpose(0, 2, 4, 1, 3, 5).reshape(counts.prod(), -1)
         return np.ascontiguousarray(patches, np.float32), middles
 
+    def slices_of(self, scan, modality):
+        """Slices of a volume as images, for what reads nothing else.
+
+        Their distance is that of voxels, or that of the volume's own slices where these lie further apart; more than
+        `max_volume_patches` slices are spread further. Rows and columns stay as they are.
+
+        Args:
+            scan: `{"volume": (slices, rows, columns), "spacing": mm (slice, row, column)}`.
+            modality: ct or mri, which says how intensities are mapped to 0..255.
+
+        Returns:
+            `(slices, rows, columns)` uint8, and the place of each from the middle of the volume, `(slices, 1)` in mm.
+        """
+        volume, spacing = self._windowed(scan, modality)
+        extent = len(volume) * spacing[0]
+        step = max(self.voxel_size[0], spacing[0], extent / self.max_volume_patches)
+        count = min(max(1, round(extent / step)), self.max_volume_patches)
+        slices = np.tensordot(_resampling(len(volume), spacing[0], count, step), volume, (1, 0))
+        return np.round((slices + 1) * 127.5).astype(np.uint8), _middles((count,), (step,))
+
+    def _windowed(self, scan, modality):
+        """The values of a volume, -1..1, and its spacing in mm."""
+        volume, spacing = _checked_volume(scan)
+        low, high = self.ct_window if modality == "ct" else np.percentile(volume, self.mri_percentiles)
+        return (volume.clip(low, high) - low) * (2 / max(high - low, 1e-6)) - 1, spacing
+
     def _voxels_of(self, extent):
         """Size of voxels in mm, their number and that of patches along each axis, for a volume of `extent` mm."""
         voxel_size, patch = np.array(self.voxel_size), np.array(self.volume_patch_size)
@@ -180,6 +201,20 @@ class MultiMedImageProcessor(ImageProcessingMixin):
             if counts.prod() <= self.max_volume_patches:
                 return voxel_size, shape, counts
             voxel_size = voxel_size * max(1.02, (counts.prod() / self.max_volume_patches) ** (1 / 3))
+
+
+def image_and_volume(entry, modality):
+    """What a sample brings: its image, and the dict that holds its volume; None for what it lacks.
+
+    Raises:
+        ValueError: a dict for a modality without volumes.
+    """
+    if not isinstance(entry, Mapping):
+        return entry, None
+    if modality not in VOLUME_MODALITIES:
+        raise ValueError(f"Expected an image for {modality!r}, got a dict with {', '.join(entry) or 'nothing'}.")
+    image = entry.get("image")
+    return image, entry if image is None or len(entry) > 1 else None
 
 
 def as_pil(image, channels):

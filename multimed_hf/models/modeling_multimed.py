@@ -1,6 +1,5 @@
 """The fused backbone: encoders of all modalities, one transformer over packed samples."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,9 +8,9 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import ModelOutput
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.utils.generic import can_return_tuple
 
+from .attention_multimed import MultiMedAttention
 from .configuration_multimed import MultiMedConfig
 from .encoders_multimed import MultiMedCellEncoder, build_encoder
 from .fusion_multimed import (
@@ -22,77 +21,10 @@ from .fusion_multimed import (
     build_fusion,
     number_sequences,
 )
-from .heads_multimed import MultiMedRegressionHead, MultiMedUnitLinear
+from .heads_multimed import THRESHOLD_RATE, MultiMedRegressionHead, MultiMedThresholds, MultiMedUnitLinear
 from .image_encoders_multimed import STEM_LAYERS, stem_std
 from .packing_multimed import Packing, attentions_by_sample
 from .pretrained_encoders_multimed import MultiMedLowRank, MultiMedPretrainedEncoder
-
-
-def eager_attention_forward(module, query, key, value, attention_mask, scaling, dropout=0.0, **kwargs):
-    """Plain softmax attention: `(batch, heads, time, head)` queries, keys, values to `(batch, time, heads, head)` and weights."""
-    weights = torch.matmul(query, key.transpose(2, 3)) * scaling
-    weights = nn.functional.softmax(weights, dim=-1, dtype=torch.float32).to(query.dtype)
-    weights = nn.functional.dropout(weights, p=dropout, training=module.training)
-    return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
-
-
-class MultiMedAttention(nn.Module):
-    """Self-attention within each sequence of a packed batch, a sample or a modality of it; none ever sees another."""
-
-    def __init__(self, config: MultiMedConfig):
-        super().__init__()
-        self.config = config
-        self.num_heads = config.num_attention_heads
-        self.head_dim = config.hidden_size // config.num_attention_heads
-        self.scaling = self.head_dim**-0.5
-        self.is_causal = False
-        self.q_proj = nn.Linear(config.hidden_size, config.hidden_size)
-        self.k_proj = nn.Linear(config.hidden_size, config.hidden_size)
-        self.v_proj = nn.Linear(config.hidden_size, config.hidden_size)
-        self.o_proj = nn.Linear(config.hidden_size, config.hidden_size)
-
-    def forward(self, hidden_states: torch.Tensor, packing: Packing):
-        """Mixes the tokens of each sequence.
-
-        Args:
-            hidden_states: `(tokens, hidden)` in packed order.
-            packing: where each sequence lies.
-
-        Returns:
-            `(tokens, hidden)`, and the attention weights `(count, heads, length, length)` of each of the blocks of `packing`;
-            None with kernels that do not give any.
-        """
-        implementation = self.config._attn_implementation or "eager"
-        attend: Callable = ALL_ATTENTION_FUNCTIONS.get_interface(implementation, eager_attention_forward)
-        arguments = {"scaling": self.scaling, "dropout": self.config.attention_dropout if self.training else 0.0}
-        parts = [
-            projection(hidden_states).view(-1, self.num_heads, self.head_dim)
-            for projection in (self.q_proj, self.k_proj, self.v_proj)
-        ]
-        if "flash" in implementation or implementation == "flex_attention":
-            # These kernels take the whole batch as one sequence, and its boundaries: numbers, or as a mask of blocks.
-            longest = packing.blocks[-1][1]
-            boundaries = {
-                "attention_mask": None,
-                "cu_seq_lens_q": packing.cumulative,
-                "cu_seq_lens_k": packing.cumulative,
-                "max_length_q": longest,
-                "max_length_k": longest,
-            }
-            if implementation == "flex_attention":
-                boundaries = {"attention_mask": packing.block_mask}
-            mixed, _ = attend(self, *(part.transpose(0, 1)[None] for part in parts), **boundaries, **arguments)
-            return self.o_proj(mixed.reshape(hidden_states.shape)), None
-        # Sequences of one length are neighbours, so each run of them is a plain batch: a view, not a copy. Split, not sliced
-        # one by one: the gradient of each slice would be as large as the whole batch.
-        sizes = [count * length for count, length in packing.blocks]
-        runs, weights = [], []
-        for (count, length), *run in zip(packing.blocks, *(part.split(sizes) for part in parts), strict=True):
-            views = (part.view(count, length, self.num_heads, self.head_dim).transpose(1, 2) for part in run)
-            mixed, weight = attend(self, *views, attention_mask=None, **arguments)
-            runs.append(mixed.reshape(count * length, -1))
-            weights.append(weight)
-        return self.o_proj(torch.cat(runs)), weights
 
 
 class MultiMedMLP(nn.Module):
@@ -147,6 +79,9 @@ class MultiMedPooler(nn.Module):
         return first + added * kept
 
 
+_HUB = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
+
+
 class MultiMedPreTrainedModel(PreTrainedModel):
     """What all MultiMed models share: configuration class, initial weights, supported attention kernels."""
 
@@ -177,6 +112,34 @@ class MultiMedPreTrainedModel(PreTrainedModel):
                 module.load_pretrained()
         return model.eval()
 
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, output_loading_info=False, **kwargs):
+        """As all models of transformers do it, but for an incomplete checkpoint, which is refused.
+
+        What another `config` asks for and the checkpoint never had starts anew, with a report by transformers.
+
+        Raises:
+            ValueError: the checkpoint lacks weights that its own configuration asks for, and not just all heads.
+        """
+        model, report = super().from_pretrained(
+            pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs
+        )
+        if report["missing_keys"] and pretrained_model_name_or_path is not None:
+            hub = {key: value for key, value in kwargs.items() if key in _HUB}
+            own = MultiMedConfig.from_pretrained(pretrained_model_name_or_path, **hub)
+            with torch.device("meta"):
+                every = cls(own).state_dict().keys()
+            heads = {key for key in every if key.startswith("heads.")}
+            missing = every & set(report["missing_keys"])
+            # A backbone that was saved by itself has no head at all, and is a start for a model with heads.
+            missing -= heads if heads <= missing else set()
+            if missing:
+                raise ValueError(
+                    f"Expected {pretrained_model_name_or_path} to hold all weights that its configuration asks for, missing "
+                    f"{sorted(missing)[:5]}: save the whole model."
+                )
+        return (model, report) if output_loading_info else model
+
     @torch.no_grad()
     def _init_weights(self, module):
         super()._init_weights(module)
@@ -194,6 +157,8 @@ class MultiMedPreTrainedModel(PreTrainedModel):
         # Custom code is only asked about modules that hold weights themselves, hence the linear layer and not its head.
         if isinstance(module, MultiMedUnitLinear):
             init.normal_(module.weight, std=module.in_features**-0.5)
+        if isinstance(module, MultiMedThresholds):
+            init.normal_(module.weight, std=self.config.initializer_range / THRESHOLD_RATE)
         if isinstance(module, MultiMedLowRank):
             module.reset_parameters(init)
         if isinstance(module, MultiMedFactor):
@@ -238,6 +203,30 @@ class MultiMedModelOutput(ModelOutput):
     token_lengths: dict | None = None
     hidden_states: tuple | None = None
     attentions: tuple | None = None
+
+
+@dataclass
+class _Layout:
+    """The tokens of a batch and where they lie.
+
+    Attributes:
+        embedded: `(tokens, hidden)` in the order of `within`.
+        packing: by sample.
+        within: by sequence, a sample or a modality of it.
+        segments: what `within` was made of.
+        owner: `(sequences,)` sample of each sequence.
+        counts: modality name to its number of sequences; empty with early fusion.
+        token_index, token_lengths: as in [`MultiMedModelOutput`].
+    """
+
+    embedded: torch.Tensor
+    packing: Packing
+    within: Packing
+    segments: list
+    owner: torch.Tensor
+    counts: dict
+    token_index: dict
+    token_lengths: dict
 
 
 class MultiMedModel(MultiMedPreTrainedModel):
@@ -307,10 +296,48 @@ class MultiMedModel(MultiMedPreTrainedModel):
                 f"Expected the attention implementation 'eager' for `output_attentions`, got {implementation!r}, which gives no "
                 "weights: call model.set_attn_implementation('eager')."
             )
+        laid = self._lay_out(sample_ids, inputs)
+        packing, within, num_samples = laid.packing, laid.within, len(sample_ids)
+        hidden_states, states, attentions = self.dropout(laid.embedded), [], []
+        joined = within
+        for position, layer in enumerate(self.layers):
+            if self._exchanges and position == self.config.fusion_layer:
+                hidden_states, joined = self.fusion.join(hidden_states, within, laid.segments)
+            elif self._exchanges and position > self.config.fusion_layer:
+                hidden_states = self.fusion.exchange(hidden_states, joined, laid.owner, num_samples)
+            if output_hidden_states:
+                states.append(joined.move(hidden_states, packing))
+            hidden_states = layer(hidden_states, joined, output_attentions)
+            if output_attentions:
+                hidden_states, weights = hidden_states
+                attentions.append(attentions_by_sample(weights, joined, packing))
+        hidden_states = self.norm(joined.move(hidden_states, within))
+        last_hidden_state = within.move(hidden_states, packing)
+        pooled = self.pooler(hidden_states, laid.embedded, within)
+        if self.fusion is not None:
+            pooled = self.fusion(pooled, laid.owner, laid.counts, num_samples)
+        return MultiMedModelOutput(
+            pooler_output=pooled,
+            last_hidden_state=last_hidden_state,
+            packing=packing,
+            token_index=laid.token_index,
+            token_lengths=laid.token_lengths,
+            hidden_states=(*states, last_hidden_state) if output_hidden_states else None,
+            attentions=tuple(attentions) if output_attentions else None,
+        )
+
+    @torch.compiler.disable
+    def _lay_out(self, sample_ids, inputs):
+        """Encodes the modalities and lays their tokens end to end.
+
+        All that Python decides by the lengths of a batch is decided here, so that what follows compiles.
+        """
         num_samples = len(sample_ids)
         unknown = inputs.keys() - set(self.config.modalities)
         if unknown:
             raise ValueError(f"Expected modalities among {self.config.modalities}, got {sorted(unknown)} as well.")
+        if "peak_ids" in inputs.get("genomics", ()) and not self.config.num_peaks:
+            raise ValueError("Expected DNA alone, since `num_peaks` of the model is 0, got open peaks: leave them out.")
         every = torch.arange(num_samples, device=sample_ids.device)
         tokens, samples, lengths = [], {}, {}
         for position, name in enumerate(self.config.modalities):
@@ -341,32 +368,16 @@ class MultiMedModel(MultiMedPreTrainedModel):
         ]
         within = packing if self.fusion is None else Packing.of(len(owner), segments, total)
         tokens = [summary, *tokens]
-        embedded = within.pack(torch.cat([part.to(tokens[-1].dtype) for part in tokens]))
-        hidden_states, states, attentions = self.dropout(embedded), [], []
-        joined = within
-        for position, layer in enumerate(self.layers):
-            if self._exchanges and position == self.config.fusion_layer:
-                hidden_states, joined = self.fusion.join(hidden_states, within, segments)
-            elif self._exchanges and position > self.config.fusion_layer:
-                hidden_states = self.fusion.exchange(hidden_states, joined, owner, num_samples)
-            if output_hidden_states:
-                states.append(joined.move(hidden_states, packing))
-            hidden_states = layer(hidden_states, joined, output_attentions)
-            if output_attentions:
-                hidden_states, weights = hidden_states
-                attentions.append(attentions_by_sample(weights, joined, packing))
-        hidden_states = self.norm(joined.move(hidden_states, within))
-        last_hidden_state = within.move(hidden_states, packing)
-        pooled = self.pooler(hidden_states, embedded, within)
         places = torch.split(packing.index, [len(part) for part in tokens])[1:]
-        return MultiMedModelOutput(
-            pooler_output=pooled if self.fusion is None else self.fusion(pooled, owner, counts, num_samples),
-            last_hidden_state=last_hidden_state,
+        return _Layout(
+            embedded=within.pack(torch.cat([part.to(tokens[-1].dtype) for part in tokens])),
             packing=packing,
+            within=within,
+            segments=segments,
+            owner=owner,
+            counts=counts,
             token_index=dict(zip(samples, places, strict=True)),
             token_lengths=lengths,
-            hidden_states=(*states, last_hidden_state) if output_hidden_states else None,
-            attentions=tuple(attentions) if output_attentions else None,
         )
 
 

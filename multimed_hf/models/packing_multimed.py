@@ -19,6 +19,29 @@ def positions_of(lengths: torch.Tensor, total: int | None = None) -> torch.Tenso
     return every - torch.repeat_interleave(starts, lengths, output_size=len(every))
 
 
+def join_segments(parts: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tokens of several kinds that share their segments, with the kinds of a segment one after the other.
+
+    Args:
+        parts: for each kind `(tokens, hidden)` of all segments end to end, and how many of them each segment has
+            `(segments,)`, 0 for none.
+
+    Returns:
+        `(all tokens, hidden)` in the order of segments, and tokens of all kinds per segment `(segments,)`.
+    """
+    tokens, lengths = (list(each) for each in zip(*parts, strict=True))
+    if len(parts) == 1:
+        return tokens[0], lengths[0]
+    total = torch.stack(lengths).sum(0)
+    start, places = torch.cumsum(total, 0) - total, []
+    for each, count in zip(tokens, lengths, strict=True):
+        within = positions_of(count, len(each))
+        places.append(torch.repeat_interleave(start, count, output_size=len(each)) + within)
+        start = start + count
+    joined = torch.cat(tokens)
+    return torch.empty_like(joined).index_copy(0, torch.cat(places), joined), total
+
+
 @dataclass
 class Packing:
     """Where each token of a batch lies once samples of equal length are neighbours.
@@ -40,6 +63,7 @@ class Packing:
     blocks: list[tuple[int, int]]
 
     @classmethod
+    @torch.compiler.disable
     def of(
         cls, num_samples: int, segments: list[tuple[torch.Tensor, torch.Tensor]], total: int | None = None
     ) -> "Packing":

@@ -6,9 +6,15 @@ from transformers import Pipeline
 class MultiMedPipeline(Pipeline):
     """Predicts all tasks, or those named by `tasks=[...]`, for one sample given as `{"eeg": ..., "text": ...}`.
 
+    With `candidate_labels=[...]`, which need not have been trained on, tasks with the head "label_text" score these instead of
+    their own labels, and other tasks are left out.
+
     Answers, in the style of other classification pipelines, `{task: [{"label": str, "score": float}, ...]}` with the
     likeliest label first for tasks with labels; regression, structure and survival give `{task: nested list}`, and open
     answers `{task: str}`.
+
+    Raises:
+        ValueError: `candidate_labels` without a label, or for a model or `tasks` without such a head.
     """
 
     _load_processor = True
@@ -16,29 +22,50 @@ class MultiMedPipeline(Pipeline):
     _load_feature_extractor = False
     _load_image_processor = False
 
-    def _sanitize_parameters(self, tasks=None, **kwargs):
-        return {}, {}, {} if tasks is None else {"tasks": tasks}
+    def _sanitize_parameters(self, tasks=None, candidate_labels=None, **kwargs):
+        given = {} if tasks is None else {"tasks": tasks}
+        if candidate_labels is None:
+            return {}, given, given
+        if isinstance(candidate_labels, str):
+            candidate_labels = [label.strip() for label in candidate_labels.split(",")]
+        if not candidate_labels or not all(candidate_labels):
+            raise ValueError(f"Expected one or more candidate_labels, texts with a word each, got {candidate_labels}.")
+        given |= {"candidate_labels": candidate_labels}
+        if not self._asked(**given):
+            raise ValueError(
+                "Expected a task with the head 'label_text' to compare candidate_labels with, got none among "
+                f"{tasks or [task['name'] for task in self.model.config.tasks]}."
+            )
+        return {}, given, given
+
+    def _asked(self, tasks=None, candidate_labels=None):
+        """Entries of the tasks to predict."""
+        named = [task for task in self.model.config.tasks if tasks is None or task["name"] in tasks]
+        return named if candidate_labels is None else [task for task in named if task.get("head") == "label_text"]
 
     def preprocess(self, inputs, **kwargs):
         batch = self.processor(**{name: [value] for name, value in inputs.items() if value is not None})
         return {**batch, "asked": inputs.get("choices")}
 
-    def _forward(self, model_inputs, **kwargs):
+    def _forward(self, model_inputs, tasks=None, candidate_labels=None, **kwargs):
         asked = model_inputs.pop("asked")
-        open_ended = [task["name"] for task in self.model.config.tasks if task.get("head") == "decoder"]
-        written = {name: self.model.generate_answers(**model_inputs, task=name)[0] for name in open_ended}
+        entries = self._asked(tasks, candidate_labels)
+        if candidate_labels is not None:
+            ids = self.processor.encode_labels(candidate_labels)
+            logits = {
+                task["name"]: self.model.zero_shot(**model_inputs, label_ids=ids, task=task["name"]) for task in entries
+            }
+            return {"logits": logits, "asked": asked, "written": {}}
+        open_ended = [task["name"] for task in entries if task.get("head") == "decoder"]
+        written = {name: self.model.generate_answers(**model_inputs, task=name) for name in open_ended}
         return {"logits": self.model(**model_inputs).logits, "asked": asked, "written": written}
 
-    def postprocess(self, model_outputs, tasks=None, **kwargs):
+    def postprocess(self, model_outputs, tasks=None, candidate_labels=None, **kwargs):
         answers = {}
-        for task in self.model.config.tasks:
+        for task in self._asked(tasks, candidate_labels):
             name, kind = task["name"], task["kind"]
-            if tasks is not None and name not in tasks:
-                continue
             if name in model_outputs["written"]:
-                ids = model_outputs["written"][name]
-                ends = (ids == task["end_token_id"]).nonzero().flatten().tolist()
-                answers[name] = self.processor.tokenizer.decode(ids[: ends[0]] if ends else ids)
+                (answers[name],) = self.processor.decode_answers(model_outputs["written"][name], task["end_token_id"])
                 continue
             logits = model_outputs["logits"][name].float()
             if not logits.numel():
@@ -46,7 +73,7 @@ class MultiMedPipeline(Pipeline):
             if kind in ("regression", "structure", "survival"):
                 answers[name] = logits[0].tolist()
                 continue
-            labels = model_outputs["asked"] if kind == "answer" else task["labels"]
+            labels = model_outputs["asked"] if kind == "answer" else candidate_labels or task["labels"]
             scores = (logits[0].sigmoid() if kind == "multi_label" else logits[0].softmax(-1)).tolist()
             ranked = sorted(zip(labels, scores, strict=True), key=lambda pair: -pair[1])
             answers[name] = [{"label": label, "score": score} for label, score in ranked]

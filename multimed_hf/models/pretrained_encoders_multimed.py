@@ -4,10 +4,18 @@ import inspect
 
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 from transformers import MODEL_MAPPING, AutoModel
 
+from .configuration_multimed import VOLUME_MODALITIES
 from .dropout_multimed import hide
+from .image_encoders_multimed import BODY_WAVES, waves
+from .packing_multimed import join_segments
+from .peaks_multimed import MultiMedPeaksBesideDNA
 from .pretrained_configuration_multimed import SEQUENCES, encoder_config, width_of
+
+SLICES_AT_ONCE = 32
+"""Slices of volumes that a pre-trained model reads at a time."""
 
 LORA_ALPHA = 16.0
 """Scale of low-rank adapters, times their rank."""
@@ -97,6 +105,10 @@ class MultiMedPretrainedEncoder(nn.Module):
             ValueError: some are missing.
         """
         name, own = self.entry["model"], self.model.config
+        # Random weights make room first, so that the model lies in memory once.
+        for module in self.model.modules():
+            for key, parameter in module.named_parameters(recurse=False):
+                setattr(module, key, nn.Parameter(parameter.to("meta"), requires_grad=parameter.requires_grad))
         try:
             source, report = type(self.model).from_pretrained(
                 name,
@@ -115,7 +127,8 @@ class MultiMedPretrainedEncoder(nn.Module):
                 f"Expected {name!r} to hold all weights of a {own.model_type!r} model, "
                 f"missing {sorted(report['missing_keys'])[:5]}."
             )
-        self.model.load_state_dict(source.state_dict())
+        # These very parameters, not copies. What is tied stays so, and the layers stay those that adapters listen to.
+        self.model.load_state_dict(source.state_dict(keep_vars=True), assign=True)
 
     def _states(self, **inputs):
         """Hidden states of the layer that the entry names."""
@@ -169,6 +182,10 @@ class MultiMedPretrainedSequenceEncoder(MultiMedPretrainedEncoder):
         return self._tokens(states), lengths
 
 
+class MultiMedPretrainedGenomicsEncoder(MultiMedPeaksBesideDNA, MultiMedPretrainedSequenceEncoder):
+    """DNA, which a pre-trained model reads, open peaks, or both."""
+
+
 class MultiMedPretrainedImageEncoder(MultiMedPretrainedEncoder):
     """A pre-trained model of images of one size, such as vit, dinov2 or one of timm: all its tokens, the first included."""
 
@@ -176,6 +193,12 @@ class MultiMedPretrainedImageEncoder(MultiMedPretrainedEncoder):
 
     def forward(self, pixel_values):
         """`pixel_values` `(images, channels, height, width)`; gives `(tokens, hidden)`, and tokens per image `(images,)`."""
+        states = self._grid(pixel_values)
+        lengths = torch.full((len(states),), states.shape[1], device=states.device)
+        return self._tokens(states.flatten(0, 1)), lengths
+
+    def _grid(self, pixel_values):
+        """`(images, tokens, width)` states."""
         states = self._states(pixel_values=pixel_values.to(self.projection.weight.dtype))
         if states.ndim == 4:
             # Maps of convolutional models: channels come first, but for some of timm.
@@ -185,14 +208,70 @@ class MultiMedPretrainedImageEncoder(MultiMedPretrainedEncoder):
             raise ValueError(
                 f"{self.entry['model']!r} must give tokens (images, tokens, width), got {tuple(states.shape)}."
             )
-        lengths = torch.full((len(states),), states.shape[1], device=states.device)
-        return self._tokens(states.flatten(0, 1)), lengths
+        return states
+
+
+class MultiMedPretrainedScanEncoder(MultiMedPretrainedImageEncoder):
+    """The same for images and volumes: a volume is read slice by slice, and each slice becomes one token.
+
+    It is the mean of the tokens that the slice would have as an image, since all of them, for each of some sixty slices, would
+    cost the backbone far more than everything else in a sample. The place of the slice scales and shifts it, by nothing in
+    the middle of the volume, so that a volume of one slice is the mean of that image.
+    """
+
+    def __init__(self, config, entry):
+        super().__init__(config, entry)
+        self.gate = nn.Linear(config.hidden_size, config.hidden_size, bias=False)
+        self.shift = nn.Linear(config.hidden_size, config.hidden_size, bias=False)
+
+    def forward(self, pixel_values, lengths=None, slices=None, places=None, volume_lengths=None):
+        """Images, and the slices of volumes.
+
+        Args:
+            pixel_values: `(images, channels, height, width)`.
+            lengths: `(scans,)` images per scan, 0 or 1; None where every scan is an image, like what follows.
+            slices: `(slices, channels, height, width)` of all volumes end to end.
+            places: `(slices, 1)` of each from the middle of its volume, in mm.
+            volume_lengths: `(scans,)` slices per scan, 0 for no volume.
+
+        Returns:
+            `(tokens, hidden)` in the order of the scans, the image before the volume, and tokens per scan `(scans,)`.
+        """
+        if slices is None:
+            return super().forward(pixel_values)
+        parts = []
+        if len(pixel_values):
+            tokens, counts = super().forward(pixel_values)
+            parts.append((tokens, lengths * counts[0]))
+        parts.append((self._read(slices, places), volume_lengths))
+        return join_segments(parts)
+
+    def _read(self, slices, places):
+        """One token a slice: `(slices, hidden)`."""
+        learns = any(part.requires_grad for part in (*self.model.parameters(), *self.adapters.parameters()))
+        states = []
+        for few in slices.split(SLICES_AT_ONCE):
+            # What a chunk needs on the way back is worked out again then: memory is that of one chunk.
+            again = learns and torch.is_grad_enabled() and len(slices) > SLICES_AT_ONCE
+            states.append(checkpoint(self._mean, few, use_reentrant=False) if again else self._mean(few))
+        tokens = self.projection(torch.cat(states).to(self.projection.weight.dtype))
+        size = tokens.shape[-1]
+        place = waves(places, size, *BODY_WAVES) - waves(torch.zeros_like(places), size, *BODY_WAVES)
+        place = place.to(tokens.dtype)
+        return hide(tokens * (1 + self.gate(place)) + self.shift(place), self.input_dropout, self.training)
+
+    def _mean(self, slices):
+        return self._grid(slices).mean(1)
 
 
 def build_pretrained_encoder(entry, config):
     """The encoder of a complete entry of `config.encoders`."""
-    sequences = entry["modality"] in SEQUENCES
-    return (MultiMedPretrainedSequenceEncoder if sequences else MultiMedPretrainedImageEncoder)(config, entry)
+    if entry["modality"] == "genomics" and config.num_peaks:
+        return MultiMedPretrainedGenomicsEncoder(config, entry)
+    if entry["modality"] in SEQUENCES:
+        return MultiMedPretrainedSequenceEncoder(config, entry)
+    scans = entry["modality"] in VOLUME_MODALITIES
+    return (MultiMedPretrainedScanEncoder if scans else MultiMedPretrainedImageEncoder)(config, entry)
 
 
 def _without_pooler(config):
@@ -204,4 +283,10 @@ def _without_pooler(config):
     return {"add_pooling_layer": False} if takes else {}
 
 
-__all__ = ["MultiMedLowRank", "MultiMedPretrainedImageEncoder", "MultiMedPretrainedSequenceEncoder"]
+__all__ = [
+    "MultiMedLowRank",
+    "MultiMedPretrainedGenomicsEncoder",
+    "MultiMedPretrainedImageEncoder",
+    "MultiMedPretrainedScanEncoder",
+    "MultiMedPretrainedSequenceEncoder",
+]

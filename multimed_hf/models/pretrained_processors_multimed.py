@@ -5,7 +5,7 @@ import os
 import numpy as np
 from transformers import AutoImageProcessor, AutoTokenizer
 
-from .image_processing_multimed import as_pil
+from .image_processing_multimed import as_pil, image_and_volume
 from .pretrained_configuration_multimed import SEQUENCES, encoder_config
 
 _HUB = ("cache_dir", "force_download", "local_files_only", "revision", "token")
@@ -103,16 +103,40 @@ def _by_residue(encoded, sequences):
     return all(mask.count(0) == len(sequence) for mask, sequence in zip(masks, sequences, strict=True))
 
 
-def process_images(image_processor, modality, images):
-    """Images, in colour whatever they were, to `pixel_values` `(images, channels, height, width)`.
+def process_images(image_processor, modality, entries, volume_processor):
+    """Images and the slices of volumes, in colour whatever they were, by a pre-trained model's image processor.
 
-    Raises:
-        ValueError: a volume: pre-trained encoders read slices.
+    Args:
+        image_processor: the image processor.
+        modality: which of the imaging modalities.
+        entries: an image for each sample, or what [`MultiMedImageProcessor`] takes for ct and mri.
+        volume_processor: that [`MultiMedImageProcessor`], which cuts volumes into slices.
+
+    Returns:
+        `pixel_values` `(images, channels, height, width)`. Where there are volumes also `lengths` `(samples,)` images of each,
+        `slices` `(slices, channels, height, width)` of all volumes end to end, `places` `(slices, 1)` of each from the middle
+        of its volume in mm, and `volume_lengths` `(samples,)` slices of each.
     """
-    if any(isinstance(image, dict) for image in images):
-        raise ValueError(f"The pre-trained encoder of {modality!r} reads images, got a volume: give slices of it.")
+    pairs = [image_and_volume(entry, modality) for entry in entries]
+    images = [image for image, _ in pairs if image is not None]
+    cut = [None if scan is None else volume_processor.slices_of(scan, modality) for _, scan in pairs]
+    volumes = [each for each in cut if each is not None]
+    if not volumes:
+        return {"pixel_values": _pixels(image_processor, images)}
+    slices = _pixels(image_processor, [each for stack, _ in volumes for each in stack])
+    return {
+        "pixel_values": _pixels(image_processor, images) if images else slices[:0],
+        "lengths": np.array([int(image is not None) for image, _ in pairs]),
+        "slices": slices,
+        "places": np.concatenate([places for _, places in volumes]),
+        "volume_lengths": np.array([0 if each is None else len(each[0]) for each in cut]),
+    }
+
+
+def _pixels(image_processor, images):
     pictures = [as_pil(image, 3) for image in images]
-    return {"pixel_values": np.asarray(image_processor(pictures, return_tensors="np")["pixel_values"], np.float32)}
+    # As tensors, since that of timm gives nothing else.
+    return np.asarray(image_processor(pictures, return_tensors="pt")["pixel_values"], np.float32)
 
 
 def _folder(modality):

@@ -1,6 +1,7 @@
 """One processor for all modalities: raw values of a batch to the packed tensors that the model takes."""
 
 import os
+import re
 
 import numpy as np
 from transformers.feature_extraction_utils import BatchFeature
@@ -11,8 +12,10 @@ from .feature_extraction_multimed import (
     AMINO_ACIDS,
     NUCLEOTIDES,
     MultiMedCellFeatureExtractor,
+    MultiMedPeakFeatureExtractor,
     MultiMedSequenceFeatureExtractor,
     MultiMedSignalFeatureExtractor,
+    dna_and_peaks,
 )
 from .image_processing_multimed import MultiMedImageProcessor
 from .pretrained_configuration_multimed import SEQUENCES
@@ -35,6 +38,7 @@ class MultiMedProcessor(ProcessorMixin):
         scrna_feature_extractor ([`MultiMedCellFeatureExtractor`]): for single-cell expression.
         protein_feature_extractor ([`MultiMedSequenceFeatureExtractor`]): for protein sequences.
         patch_image_processor ([`MultiMedImageProcessor`]): for images and volumes of all kinds.
+        peak_feature_extractor ([`MultiMedPeakFeatureExtractor`]): for open chromatin, a part of genomics.
         max_text_tokens (`int`): longer texts are cut at the end.
         encoder_processors (`dict`): modality to the tokenizer or image processor of the pre-trained model that reads it, in
             place of the parts above; that of texts is `tokenizer`.
@@ -48,6 +52,7 @@ class MultiMedProcessor(ProcessorMixin):
         scrna_feature_extractor=None,
         protein_feature_extractor=None,
         patch_image_processor=None,
+        peak_feature_extractor=None,
         max_text_tokens=512,
         encoder_processors=None,
         **kwargs,
@@ -61,6 +66,7 @@ class MultiMedProcessor(ProcessorMixin):
             scrna_feature_extractor or MultiMedCellFeatureExtractor(),
             protein_feature_extractor or MultiMedSequenceFeatureExtractor(AMINO_ACIDS),
             patch_image_processor or MultiMedImageProcessor(),
+            peak_feature_extractor or MultiMedPeakFeatureExtractor(),
             **kwargs,
         )
 
@@ -81,6 +87,13 @@ class MultiMedProcessor(ProcessorMixin):
         if "text" in own:
             tokenizer = own.pop("text")
             max_text_tokens = min(max_text_tokens, tokenizer.model_max_length)
+        images = MultiMedImageProcessor(
+            config.image_size,
+            config.image_patch_size,
+            voxel_size=config.volume_voxel_size,
+            volume_patch_size=config.volume_patch_size,
+        )
+        parts = {"patch_image_processor": images, **parts}
         return cls(tokenizer, max_text_tokens=max_text_tokens, encoder_processors=own, **parts)
 
     @classmethod
@@ -113,8 +126,12 @@ class MultiMedProcessor(ProcessorMixin):
 
     @classmethod
     def _get_arguments_from_pretrained(cls, pretrained_model_name_or_path, processor_dict=None, **kwargs):
-        # Processors of models that read no images were saved without this part.
-        stored = {"patch_image_processor": MultiMedImageProcessor().to_dict(), **(processor_dict or {})}
+        # Processors were saved without these parts when models could not read what they are for.
+        later = {
+            "patch_image_processor": MultiMedImageProcessor,
+            "peak_feature_extractor": MultiMedPeakFeatureExtractor,
+        }
+        stored = {**{name: kind().to_dict() for name, kind in later.items()}, **(processor_dict or {})}
         return super()._get_arguments_from_pretrained(pretrained_model_name_or_path, stored, **kwargs)
 
     def __call__(
@@ -133,7 +150,7 @@ class MultiMedProcessor(ProcessorMixin):
         Args:
             text: strings, or (question, context) pairs.
             eeg: `{"signal": (channels, time) microvolt, "channels": names, "sampling_rate": Hz}`.
-            genomics: DNA strings.
+            genomics: DNA strings, or `{"dna": string, "peaks": names or indices of open peaks}` with either or both.
             scrna: `{"genes": symbols or indices, "values": log1p counts per 10,000}`.
             protein: residue strings.
             choices: lists of candidate answers.
@@ -187,6 +204,11 @@ class MultiMedProcessor(ProcessorMixin):
     def _process(self, name, values):
         if name == "text":
             return self._pack_texts(values)
+        if name == "genomics":
+            return self._pack_genomics(values)
+        return self._read(name, values)
+
+    def _read(self, name, values):
         if name in self.encoder_processors:
             return self._process_for_encoder(name, values)
         if name in IMAGE_CHANNELS:
@@ -194,10 +216,22 @@ class MultiMedProcessor(ProcessorMixin):
         extractor = getattr(self, f"{name}_feature_extractor")
         return dict(extractor(values))
 
+    def _pack_genomics(self, values):
+        sequences, peaks = zip(*map(dna_and_peaks, values), strict=True)
+        present = [index for index, dna in enumerate(sequences) if dna is not None]
+        packed = {"input_ids": np.zeros(0, np.int64), "lengths": np.zeros(0, np.int64)}
+        if present:
+            packed = self._read("genomics", [sequences[index] for index in present])
+        if any(map(len, peaks)):
+            lengths = np.zeros(len(values), np.int64)
+            lengths[present] = packed["lengths"]
+            packed |= {"lengths": lengths, **self.peak_feature_extractor(peaks)}
+        return packed
+
     def _process_for_encoder(self, name, values):
         own = self.encoder_processors[name]
         if name not in SEQUENCES:
-            return process_images(own, name, values)
+            return process_images(own, name, values, self.patch_image_processor)
         # What is no sequence of this modality is refused whoever reads it.
         getattr(self, f"{name}_feature_extractor")(values)
         return tokenize_sequences(own, name, [sequence.upper() for sequence in values])
@@ -237,6 +271,28 @@ class MultiMedProcessor(ProcessorMixin):
             labels[row, : len(ids)] = ids
         return _to_tensors(labels) if return_tensors == "pt" else labels
 
+    def decode_answers(self, ids, end_token_id):
+        """The texts that a task with the head "decoder" wrote, the inverse of `encode_answers`.
+
+        Args:
+            ids: `(batch, answer tokens)`, as `generate_answers` gives them.
+            end_token_id: that of the task.
+
+        Returns:
+            A text for each sample. Where the tokenizer does not keep spaces, there is one between words and marks, but none
+            around a point between digits nor around an apostrophe: "1.5", "crohn's", but "x - ray".
+        """
+        texts = []
+        for row in np.asarray(ids).tolist():
+            kept = row[: row.index(end_token_id)] if end_token_id in row else row
+            text = self.tokenizer.decode(
+                [token for token in kept if token >= 0], skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+            # Tokenizers of words that were saved without a decoder leave the marks of continuations.
+            text = re.sub(r"(?<=\d) ?\. ?(?=\d)|(?<=\w) ?(['\u2019]) ?(?=\w)", _joined, text.replace(" ##", ""))
+            texts.append(text.strip())
+        return texts
+
     def _pack_choices(self, choices):
         distinct = list(dict.fromkeys(answer for answers in choices for answer in answers or ()))
         place = {answer: index for index, answer in enumerate(distinct)}
@@ -248,6 +304,10 @@ class MultiMedProcessor(ProcessorMixin):
     @property
     def model_input_names(self):
         return ["sample_ids", "inputs", "choices"]
+
+
+def _joined(match):
+    return match[0].strip()
 
 
 def _to_tensors(value):

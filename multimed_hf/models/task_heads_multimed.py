@@ -1,5 +1,6 @@
 """All heads of a model behind one module, and how their losses become one."""
 
+import torch
 from torch import nn
 
 from .answer_decoder_multimed import MultiMedAnswerDecoder
@@ -7,6 +8,7 @@ from .balancing_multimed import BALANCINGS
 from .configuration_multimed import MultiMedConfig
 from .heads_multimed import HEADS, is_present
 from .label_text_multimed import MultiMedLabelTextHead, MultiMedLabelTextsHead
+from .labels_multimed import check_form, out_of_range, range_error
 
 NAMED_HEADS = {
     ("label_text", "single_label"): MultiMedLabelTextHead,
@@ -46,13 +48,19 @@ class MultiMedHeads(nn.Module):
         """
         return {name: head(pooled, *besides.get(name, ())) for name, head in self.tasks.items()}
 
+    @torch.compiler.disable
     def losses(self, logits, labels, targets=None):
         """Per task, the losses of the samples that ask it, `(asking,)`; tasks that no sample asks are left out.
+
+        Which tasks are asked, Python decides: not compiled.
 
         Args:
             logits: what `forward` gave.
             labels: task name to labels.
             targets: name of a regression task to those of its targets that the logits and labels are of.
+
+        Raises:
+            ValueError: labels of a task that there is not, of the wrong kind or shape, or out of range.
         """
         losses = {}
         for name, target in labels.items():
@@ -60,8 +68,15 @@ class MultiMedHeads(nn.Module):
                 raise ValueError(f"Expected labels of tasks among {list(self.kinds)}, got {name!r}.")
             if not logits[name].numel():
                 continue
+            form = "decoder" if isinstance(self.tasks[name], MultiMedAnswerDecoder) else self.kinds[name]
+            shape = logits[name].shape
+            check_form(form, name, target, shape)
             present = is_present(self.kinds[name], target)
-            if bool(present.any()):
+            # One wait for the device.
+            any_present, wrong = torch.stack([present.any(), out_of_range(form, target, shape)]).tolist()
+            if wrong:
+                raise range_error(form, name, shape)
+            if any_present:
                 asked = (targets[name],) if targets and name in targets else ()
                 losses[name] = self.tasks[name].loss(logits[name], target, *asked)[present]
         return losses

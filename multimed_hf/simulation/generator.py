@@ -43,6 +43,8 @@ class SubsetGenerator(ABC):
     shifts: ClassVar[Sequence[str]] = ("site", "device")
     genes: ClassVar[Sequence[str]] = ()
     """Symbols that `gene_index` and `expression_index` count, in order."""
+    peaks: ClassVar[Sequence[str]] = ()
+    """Names of the peaks that `peak_index` counts, in order."""
 
     def __init__(self, simulation: Simulation) -> None:
         if simulation.shift != "none" and simulation.shift not in self.shifts:

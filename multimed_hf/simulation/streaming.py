@@ -18,7 +18,8 @@ def stream(
 ) -> datasets.IterableDataset:
     """Rows of the source `synthetic`, made as they are read, for ever.
 
-    Row i is row i of a build with the same settings. Gene columns count `generator_of(subset).genes`.
+    Row i is row i of a build with the same settings. Gene columns count
+    `generator_of(subset).genes`, `peak_index` its `peaks`.
 
     Args:
         subset: name of one of the thirteen subsets.

@@ -59,13 +59,23 @@ IMAGINED_MOVEMENTS = Target(
     ("left_fist", "right_fist", "both_fists", "both_feet"),
 )
 
-EYE_STATES = Target("eye_state", "open_closed", ("open", "closed"))
+EYE_STATES = Target("eye_state", "open_closed", ("open", "closed"), spelt=("eyes open", "eyes closed"))
 
-MACULAR_DISEASES = Target("disease_classification", "macula", ("CNV", "DME", "DRUSEN", "NORMAL"))
+MACULAR_DISEASES = Target(
+    "disease_classification",
+    "macula",
+    ("CNV", "DME", "DRUSEN", "NORMAL"),
+    spelt=("choroidal neovascularisation", "diabetic macular oedema", "drusen", "normal"),
+)
 
 CHEST_FINDINGS = Target("radiographic_findings_classification", "nih_14", NIH_FINDINGS)
 
-BRAIN_TUMOURS = Target("brain_tumor_classification", "tumour_kind", ("glioma", "meningioma", "notumor", "pituitary"))
+BRAIN_TUMOURS = Target(
+    "brain_tumor_classification",
+    "tumour_kind",
+    ("glioma", "meningioma", "notumor", "pituitary"),
+    spelt=("glioma", "meningioma", "no tumour", "pituitary tumour"),
+)
 
 RETINOPATHY = Target("diabetic_retinopathy_classification", "grades", RETINOPATHY_GRADES)
 

@@ -41,7 +41,14 @@ SOURCES = (
         name="splice_junctions",
         subset="genomics",
         summary="60 nt windows of primate DNA: donor site, acceptor site or neither (Molecular Biology, UCI).",
-        targets=(Target("splice_site", "splice_junctions", ("ei", "ie", "n")),),
+        targets=(
+            Target(
+                "splice_site",
+                "splice_junctions",
+                ("ei", "ie", "n"),
+                spelt=("donor site, exon to intron", "acceptor site, intron to exon", "no splice site"),
+            ),
+        ),
         group="sequence",
         limits="windows of a 1992 gene bank release; genes are not recorded, so related windows may stand on both sides",
         licence="GPL-2.0-only",

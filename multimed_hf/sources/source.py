@@ -15,17 +15,29 @@ class Target:
         label_set: name of the answers' space; sources that share it share a head.
         labels: label names in order; empty for regression, structure and answers.
         unit: unit of a regression target.
+        spelt: what the labels say in words, in their order, where their names are codes; see `texts`.
     """
 
     task: str
     label_set: str
     labels: tuple[str, ...] = ()
     unit: str = ""
+    spelt: tuple[str, ...] = ()
 
     @property
     def head(self) -> str:
         """Name of the model's head for this target: `<task>/<label set>`."""
         return f"{self.task}/{self.label_set}"
+
+    @property
+    def open_head(self) -> str:
+        """Name of the head that writes the answers to its questions without candidates: `<task>/<label set>/open`."""
+        return f"{self.head}/open"
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The labels as texts, for heads that compare samples with them: as spelt out, or their names without `_`."""
+        return self.spelt or tuple(label.replace("_", " ") for label in self.labels)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,14 +26,17 @@ Parts = Sequence[tuple[str, "datasets.Dataset"]]
 BASE_NAME = "base"
 """Folder of the base model, beside the folder of its adapter."""
 
-_TEXT_COLUMNS = ("question", "text", "choices")
+_TEXT_COLUMNS = ("question", "text", "choices", "answer")
 
 
-def load_checkpoint(name: str | os.PathLike[str]) -> tuple[MultiMedForMultitask, MultiMedProcessor]:
+def load_checkpoint(
+    name: str | os.PathLike[str], changes: Mapping[str, Any] | None = None
+) -> tuple[MultiMedForMultitask, MultiMedProcessor]:
     """Model and processor of a checkpoint; a LoRA adapter is merged into its base model.
 
     Args:
         name: a folder, or a model of the Hub.
+        changes: dropout rates to put in place of those of its configuration.
 
     Raises:
         FileNotFoundError: it is neither, or the base of an adapter lies nowhere.
@@ -52,7 +56,9 @@ def load_checkpoint(name: str | os.PathLike[str]) -> tuple[MultiMedForMultitask,
             raise ValueError(
                 f"Expected a checkpoint of MultiMedForMultitask, got {base}, a {config.model_type!r} model."
             )
-        model = MultiMedForMultitask.from_pretrained(base)
+        if changes:
+            config = MultiMedConfig.from_dict({**config.to_dict(), **changes})
+        model = MultiMedForMultitask.from_pretrained(base, config=config)
         processor = MultiMedProcessor.from_pretrained(name)
     except OSError as error:
         missing = Path(base).is_absolute() and not Path(base).is_dir()
@@ -62,56 +68,67 @@ def load_checkpoint(name: str | os.PathLike[str]) -> tuple[MultiMedForMultitask,
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, name).merge_and_unload()
+        # PEFT has frozen what it adapted. Pre-trained encoders say for themselves what learns.
+        model.requires_grad_(True).train(model.training)
     return model, processor
 
 
 def new_model(
-    parts: Parts, heads: Sequence[Head], genes: Mapping[str, Sequence[str]], vocab_size: int, config: Mapping[str, Any]
+    parts: Parts,
+    heads: Sequence[Head],
+    genes: Mapping[str, Sequence[str]],
+    vocab_size: int,
+    config: Mapping[str, Any],
+    peaks: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[MultiMedForMultitask, MultiMedProcessor]:
     """A new model that reads what the rows carry and has all `heads`; pre-trained encoders alone have no random weights.
+
+    Open answers are read and written through the embedding of texts. Where a pre-trained encoder brings one of another
+    width than `hidden_size`, their heads are left out, with a warning.
 
     Args:
         parts: `(subset, data)`, the rows to train on.
         heads: the heads.
         genes: subset name to its gene symbols.
         vocab_size: the most entries of the tokenizer.
-        config: what `MultiMedConfig` should hold instead of its defaults.
+        config: what `MultiMedConfig` should hold instead of its defaults; `num_peaks` 0 leaves out what `peaks` names.
+        peaks: subset name to the names of its peaks.
     """
     from ..models import (
         MultiMedCellFeatureExtractor,
         MultiMedConfig,
         MultiMedForMultitask,
-        MultiMedImageProcessor,
+        MultiMedPeakFeatureExtractor,
         MultiMedProcessor,
     )
 
     modalities = carried(parts)
+    named = [head for head in heads if head.head == "label_text"]
+    if named and "text" not in modalities:
+        # Labels are read as samples are.
+        modalities = ["text", *modalities]
     # A processor always has a tokenizer, be it for no more than the questions that the tasks ask.
-    texts = list(_texts(parts)) or [get_task(head.task).summary for head in heads]
+    texts = [*_texts(parts), *(text for head in named for text in head.texts)]
+    texts = texts or [get_task(head.task).summary for head in heads]
     tokenizer = train_tokenizer(texts, vocab_size)
-    vocabulary = list(
-        dict.fromkeys(symbol for subset, data in parts if carries(data, "scrna") for symbol in genes.get(subset, ()))
-    )
+    vocabulary, known_peaks = _named(parts, "scrna", genes), _named(parts, "genomics", peaks or {})
     settings = {
         "modalities": modalities,
         "vocab_size": len(tokenizer),
         "pad_token_id": tokenizer.pad_token_id,
         "num_genes": max(1, len(vocabulary)),
+        "num_peaks": len(known_peaks),
         **config,
-        "tasks": _entries(parts, heads, genes),
     }
     built = MultiMedConfig(**settings)
     processor = MultiMedProcessor.from_encoders(
         built,
         tokenizer,
         scrna_feature_extractor=MultiMedCellFeatureExtractor(vocabulary),
-        patch_image_processor=MultiMedImageProcessor(
-            built.image_size,
-            built.image_patch_size,
-            voxel_size=built.volume_voxel_size,
-            volume_patch_size=built.volume_patch_size,
-        ),
+        peak_feature_extractor=MultiMedPeakFeatureExtractor(known_peaks if built.num_peaks else ()),
     )
+    entries = _entries(parts, _answerable(heads, built), genes, processor)
+    built = MultiMedConfig.from_dict({**built.to_dict(), "tasks": entries})
     return MultiMedForMultitask.from_encoders(built), processor
 
 
@@ -138,49 +155,61 @@ def extended_model(
         ValueError: the checkpoint lacks a modality of the data, a head of the same name asks something else, or
             `config` names what would change the shape of the network.
     """
-    from ..models import MultiMedConfig, MultiMedForMultitask
-
     fixed = sorted(name for name in config if not name.endswith("dropout"))
     if fixed:
         raise ValueError(f"Expected only dropout rates in config with a start checkpoint, got {', '.join(fixed)}.")
-    old, processor = load_checkpoint(start)
-    modalities, tasks = list(old.config.modalities or ()), list(old.config.tasks or ())
+    model, processor = load_checkpoint(start, config)
+    modalities = list(model.config.modalities or ())
     lacking = [name for name in carried(parts) if name not in modalities]
     if lacking:
         raise ValueError(
             f"The data carry {' and '.join(lacking)}, which {start} does not read "
             f"({', '.join(modalities)}): start from a checkpoint that does."
         )
-    own = {task["name"]: task for task in tasks}
-    entries = _entries(parts, heads, genes)
+    own = {task["name"]: task for task in model.config.tasks or ()}
+    entries = _entries(parts, _answerable(heads, model.config), genes, processor)
     for entry in entries:
         _check_same(start, own.get(entry["name"], entry), entry)
     added = [entry for entry in entries if entry["name"] not in own]
-    settings = {**old.config.to_dict(), **config, "tasks": [*tasks, *added]}
-    model = MultiMedForMultitask(MultiMedConfig.from_dict(settings))
-    missing, unexpected = model.load_state_dict(old.state_dict(), strict=False)
-    new = [entry["name"] for entry in added]
-    parts_of_new = tuple(f"heads.{part}.{name}." for name in new for part in ("tasks", "balancing.tasks"))
-    assert not unexpected and all(key.startswith(parts_of_new) for key in missing)
-    return model, processor, new
+    for entry in added:
+        model.add_task(entry)
+    return model, processor, [entry["name"] for entry in added]
 
 
-def alignment(config: Any, processor: Any, genes: Mapping[str, Sequence[str]]) -> GeneAlignment:
-    """From the gene numbers of built subsets to those of a model, by symbol.
+def alignment(
+    config: Any,
+    processor: Any,
+    genes: Mapping[str, Sequence[str]],
+    peaks: Mapping[str, Sequence[str]] | None = None,
+) -> GeneAlignment:
+    """From the numbers of genes and peaks of built subsets to those of a model, by name.
 
     Args:
         config: the model's configuration.
         processor: its processor.
         genes: subset name to its gene symbols.
+        peaks: subset name to the names of its peaks.
     """
     targets = {task["name"]: task["targets"] for task in config.tasks if "targets" in task}
-    return GeneAlignment(genes, processor.scrna_feature_extractor.genes, targets)
+    known = processor.scrna_feature_extractor.genes, targets, peaks, processor.peak_feature_extractor.peaks
+    return GeneAlignment(genes, *known)
 
 
 def heads_of_model(heads: Sequence[Head], config: Any) -> list[Head]:
-    """`heads` of the data as the model has them: outputs in its order, which `AlignedSamples` takes care of."""
-    sizes = {task["name"]: task.get("num_targets", 0) for task in config.tasks}
-    return [replace(head, target_index=(), num_targets=sizes[head.name]) for head in heads]
+    """The `heads` of the data that the model has, as it has them: outputs in its order, which `AlignedSamples` takes care of,
+    and the token that ends an open answer.
+    """
+    own = {task["name"]: task for task in config.tasks}
+    return [
+        replace(
+            head,
+            target_index=(),
+            num_targets=own[head.name].get("num_targets", 0),
+            end_token_id=own[head.name].get("end_token_id", -1),
+        )
+        for head in heads
+        if head.name in own
+    ]
 
 
 def carried(parts: Parts) -> list[str]:
@@ -204,18 +233,50 @@ def _is_read(subset: str, data: datasets.Dataset, modality: str) -> bool:
     return asks or (reads_reports(subset) and carries(data, modality))
 
 
+def _named(parts: Parts, modality: str, lists: Mapping[str, Sequence[str]]) -> list[str]:
+    """The names in the lists of all subsets whose rows carry the modality, each once."""
+    return list(
+        dict.fromkeys(name for subset, data in parts if carries(data, modality) for name in lists.get(subset, ()))
+    )
+
+
 def _texts(parts: Parts) -> Iterator[str]:
     for _, data in parts:
         for row in data.select_columns([name for name in _TEXT_COLUMNS if name in data.column_names]):
-            for value in row.values():
+            # An answer that is chosen stands among the choices already.
+            values = [value for name, value in row.items() if name != "answer" or not row["choices"]]
+            for value in values:
                 yield from filter(None, [value] if isinstance(value, str) else value)
 
 
-def _entries(parts: Parts, heads: Sequence[Head], genes: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """Entries of `MultiMedConfig.tasks`; those of expression name the symbols of their targets."""
+def _answerable(heads: Sequence[Head], config: Any) -> Sequence[Head]:
+    """`heads` without those of open answers, if the embedding of texts has another width than they need."""
+    from ..models.pretrained_configuration_multimed import encoder_config
+
+    own = [encoder_config(entry) for entry in config.encoders if entry["modality"] == "text"]
+    widths = [getattr(encoder, "embedding_size", encoder.hidden_size) for encoder in own]
+    left_out = [head.name for head in heads if head.head == "decoder"]
+    if not left_out or widths in ([], [config.hidden_size]):
+        return heads
+    warnings.warn(
+        f"Left out, since answers are written through text embeddings of width {config.hidden_size}, hidden_size, and those "
+        f"of the pre-trained encoder have {widths[0]}: {', '.join(left_out)}.",
+        stacklevel=4,
+    )
+    return [head for head in heads if head.head != "decoder"]
+
+
+def _entries(
+    parts: Parts, heads: Sequence[Head], genes: Mapping[str, Sequence[str]], processor: Any
+) -> list[dict[str, Any]]:
+    """Entries of `MultiMedConfig.tasks`: with symbols of genes, tokens of label texts, and the token that ends answers."""
     entries = []
     for head in heads:
         entry = head.config
+        if head.head == "label_text":
+            entry["label_ids"] = processor.encode_labels(head.texts)
+        if head.head == "decoder":
+            entry["end_token_id"] = _end_of_text(processor.tokenizer)
         if head.target_index:
             subset = next(
                 name
@@ -231,15 +292,26 @@ def _entries(parts: Parts, heads: Sequence[Head], genes: Mapping[str, Sequence[s
 def _check_same(start: str | os.PathLike[str], own: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     """Refuses a head of the checkpoint whose outputs mean something else than the data ask."""
     # Expression is aligned gene by gene, so that its number of targets may differ.
-    names = (
-        ("kind", "labels") if "targets" in own and "targets" in asked else ("kind", "labels", "num_targets", "targets")
-    )
+    names = ["kind", "labels"]
+    if "targets" not in own or "targets" not in asked:
+        names += ["num_targets", "targets"]
+    # How a head compares is its own affair, unless texts of labels or written answers are asked for.
+    if "head" in asked:
+        names += ["head"]
     for name in names:
         if own.get(name) != asked.get(name):
             raise ValueError(
                 f"Head {asked['name']!r} of {start} has {name} {own.get(name)}, the data ask {asked.get(name)}: start "
                 "from a checkpoint of the same release, or from none."
             )
+
+
+def _end_of_text(tokenizer: Any) -> int:
+    """The token that ends a text."""
+    found = [token for token in (tokenizer.sep_token_id, tokenizer.eos_token_id) if token is not None]
+    if not found:
+        raise ValueError("Expected a tokenizer with a separator or an end token, to end answers by, got one without.")
+    return int(found[0])
 
 
 def _base_of(adapter: str) -> str:

@@ -24,6 +24,8 @@ class Settings:
             validation splits.
         save_steps: steps between two states from which a run can be taken up again; with "best" it is one an epoch.
         vocab_size: the most entries of the tokenizer of a new model.
+        label_text: compare samples with the texts of labels in all heads of one or several labels, which can then be asked
+            for labels that they were not trained on.
         lora_rank: rank of LoRA matrices.
         lora_alpha: their scale, times the rank.
         lora_dropout: dropout on their input.
@@ -43,6 +45,7 @@ class Settings:
     select: str = "last"
     save_steps: int = 500
     vocab_size: int = 8192
+    label_text: bool = False
     lora_rank: int = 8
     lora_alpha: int = 16
     lora_dropout: float = 0.0

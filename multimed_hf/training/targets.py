@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.arrow import columns_to_rows
-from ..data.heads import Head, asks
+from ..data.heads import Head, asks, is_open
 from ..sources import Target, get_source, labels_of, sources_of
 from ..tasks import get_task
 from .genes import GeneAlignment
@@ -30,16 +30,20 @@ class LabelledRow:
         group: `<source>/<group>`.
         target: what it asks, or None. A row that asks several heads counts for the first that its source declares.
         classes: the class it has, the labels present, or nothing for targets without classes.
+        open: whether it asks for an answer without candidates.
     """
 
     group: str
     target: Target | None = None
     classes: tuple[str, ...] = ()
+    open: bool = False
 
     @property
     def head(self) -> str:
         """Name of the head it asks, empty for none."""
-        return self.target.head if self.target else ""
+        if self.target is None:
+            return ""
+        return self.target.open_head if self.open else self.target.head
 
 
 def labelled_rows(subset: str, data: datasets.Dataset) -> list[LabelledRow]:
@@ -48,7 +52,10 @@ def labelled_rows(subset: str, data: datasets.Dataset) -> list[LabelledRow]:
     for row in _target_columns(subset, data):
         group = f"{row['source']}/{row['group']}"
         target = next((one for one in get_source(subset, row["source"]).targets if asks(one, row)), None)
-        entries.append(LabelledRow(group, target, _classes(subset, target, row) if target else ()))
+        if target is None:
+            entries.append(LabelledRow(group))
+        else:
+            entries.append(LabelledRow(group, target, _classes(subset, target, row), is_open(target, row)))
     return entries
 
 
@@ -92,7 +99,7 @@ def target_statistics(
 
 def _target_columns(subset: str, data: datasets.Dataset) -> Iterator[Mapping[str, Any]]:
     tasks = {target.task for source in sources_of(subset) for target in source.targets}
-    wanted = {"source", "group", "expression_index", *(get_task(task).column for task in tasks)}
+    wanted = {"source", "group", "expression_index", "choices", *(get_task(task).column for task in tasks)}
     view = data.select_columns([name for name in data.column_names if name in wanted]).with_format("arrow")
     for start in range(0, len(view), _BATCH):
         yield from columns_to_rows(view[start : start + _BATCH])

@@ -21,7 +21,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 8192) -> PreTrainedT
     Raises:
         ValueError: no text, or a `vocab_size` that does not hold the special tokens and all characters.
     """
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
     known = [text for text in texts if text.strip()]
     if not known:
@@ -45,6 +45,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 8192) -> PreTrainedT
     # Continuations count as special tokens for the learner, which must not stay so: only the vocabulary is kept.
     tokenizer = Tokenizer(models.WordPiece(vocab=learner.get_vocab(), unk_token="[UNK]"))
     tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, pre_tokenizer
+    tokenizer.decoder = decoders.WordPiece(cleanup=False)
     begin, end = (SPECIAL_TOKENS.index(name) for name in ("[CLS]", "[SEP]"))
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", end), ("[CLS]", begin))
     return PreTrainedTokenizerFast(

@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..data.build import GENES_NAME, load_genes
-from ..data.heads import Head, heads_in
+from ..data.build import load_lists
+from ..data.heads import Head, by_label_text, heads_in
 from ..data.manifest import Manifest
 from ..data.samples import MultiMedCollator, SampleDataset
 from ..subsets import get_subset
 from .checkpoint import Parts, alignment, carries, extended_model, heads_of_model, new_model
 from .fewshot import support
 from .genes import AlignedSamples, GeneAlignment
+from .hardware import device_name
 from .mixture import mixture_indices
 from .runs import Run
 from .settings import Settings as Settings
@@ -41,6 +43,8 @@ class FitReport:
         seconds: time spent in training since it was last started.
         steps: optimizer steps.
         validation_loss: mean loss on the validation splits, None without any.
+        device: what it ran on; empty in records of earlier versions.
+        rows: subset to source to how many rows it was trained on; empty in records of earlier versions.
     """
 
     checkpoint: Path
@@ -49,6 +53,8 @@ class FitReport:
     seconds: float
     steps: int
     validation_loss: float | None = None
+    device: str = ""
+    rows: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def fit(
@@ -129,18 +135,16 @@ def fit(
     if settings.select == "best" and not validation:
         raise ValueError(f"select='best' needs a validation split, and none of {', '.join(manifest.subsets)} has one.")
     heads = heads_in({subset: [part] for subset, part in train})
-    symbols = {
-        name: load_genes(folder, name)
-        for name, record in manifest.subsets.items()
-        if f"{name}/{GENES_NAME}" in record.files
-    }
+    if settings.label_text:
+        heads = [by_label_text(head) for head in heads]
+    symbols, peaks = (load_lists(folder, manifest.subsets, kind) for kind in ("genes", "peaks"))
     set_seed(seed)
-    new = [head.name for head in heads]
     if start is None:
-        model, processor = new_model(train, heads, symbols, settings.vocab_size, settings.config)
+        model, processor = new_model(train, heads, symbols, settings.vocab_size, settings.config, peaks)
+        new = [head.name for head in heads_of_model(heads, model.config)]
     else:
         model, processor, new = extended_model(start, train, heads, symbols, settings.config)
-    genes = alignment(model.config, processor, symbols)
+    genes = alignment(model.config, processor, symbols, peaks)
     _warn_of_unknown(genes, train)
     heads = heads_of_model(heads, model.config)
     statistics = target_statistics(train, [head for head in heads if head.name in new], genes)
@@ -166,6 +170,8 @@ def fit(
         # A run that was killed after its last step takes one more when it goes on, at a learning rate of 0.
         "steps": min(trainer.state.global_step, trainer.state.max_steps),
         "validation_loss": loss,
+        "device": device_name(arguments.device, arguments.world_size),
+        "rows": {subset: dict(Counter(part["source"])) for subset, part in train},
     }
     with arguments.main_process_first(local=False):
         if arguments.should_save:
@@ -299,7 +305,7 @@ def make_trainer(
 
     known = {head.name for head in heads}
     asked = [row.head for subset, part in train for row in labelled_rows(subset, part)]
-    mixture = mixture_indices(asked, settings.mixture, seed)
+    mixture = mixture_indices([head if head in known else "" for head in asked], settings.mixture, seed)
     asked = [row.head for subset, part in validation for row in labelled_rows(subset, part)]
     measured = [index for index, head in enumerate(asked) if head in known]
     trainer = Trainer(
@@ -346,9 +352,10 @@ def _with_lora(model: Any, settings: Settings, base: Path) -> Any:
 
 def _warn_of_unknown(genes: GeneAlignment, train: Parts) -> None:
     for subset, data in train:
-        if subset in genes.subsets and carries(data, "scrna") and (unknown := genes.unknown(subset)):
-            warnings.warn(
-                f"The start checkpoint does not know {len(unknown)} of the {len(genes.subsets[subset])} genes of {subset} "
-                f"({', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}): left out of the input.",
-                stacklevel=3,
-            )
+        for kind, modality in (("genes", "scrna"), ("peaks", "genomics")):
+            if carries(data, modality) and (unknown := genes.unknown(subset, kind)):
+                warnings.warn(
+                    f"The model does not know {len(unknown)} of the {len(genes.names(subset, kind))} {kind} of {subset} "
+                    f"({', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}): left out of the input.",
+                    stacklevel=3,
+                )

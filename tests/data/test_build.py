@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from multimed_hf.data import build as build_module
 from multimed_hf.data import builder as builder_module
-from multimed_hf.data.build import build, load_genes
+from multimed_hf.data.build import build, load_lists
 from multimed_hf.data.manifest import MANIFEST_NAME, Manifest, verify
 from multimed_hf.data.schema import features_of
 from multimed_hf.simulation import Simulation
@@ -56,6 +56,7 @@ def test_plain_load_dataset_and_streaming(recording):
     report = build(["eeg"], ["synthetic", "uci_eye_state"], {"uci_eye_state": recording})
     assert visible("multimed") == [
         "README.md",
+        "croissant.json",
         *[f"eeg/{split}-00000-of-00001.parquet" for split in ("test", "train", "validation")],
         "manifest.json",
     ]
@@ -109,13 +110,22 @@ def test_a_float_signal_is_stored_exactly():
 
 
 def test_genes():
-    build(["scrna"])
+    records = build(["scrna"]).subsets
     assert Path("multimed/scrna/genes.csv").read_text() == (
         "index,symbol,source\n0,ACTB,pbmc68k\n1,CD3D,pbmc68k\n2,MS4A1,pbmc68k\n"
     )
-    assert load_genes("multimed", "scrna") == ["ACTB", "CD3D", "MS4A1"]
-    with pytest.raises(FileNotFoundError, match="build a source of genomics that measures genes"):
-        load_genes("multimed", "genomics")
+    assert load_lists("multimed", records, "genes") == {"scrna": ["ACTB", "CD3D", "MS4A1"]}
+
+
+def test_peaks(monkeypatch):
+    monkeypatch.setattr(tiny.CellsBuilder, "readers", (tiny.Chromatin,))
+    records = build(["scrna"]).subsets
+    assert Path("multimed/scrna/peaks.csv").read_text() == (
+        "index,peak,source\n0,chr1:1-9,pbmc68k\n1,chr1:20-29,pbmc68k\n2,chr2:5-8,pbmc68k\n"
+    )
+    records |= build(["eeg"]).subsets
+    assert load_lists("multimed", records, "peaks") == {"scrna": ["chr1:1-9", "chr1:20-29", "chr2:5-8"]}
+    assert load_lists("multimed", records, "genes") == {"scrna": ["ACTB", "CD3D", "MS4A1"]}
 
 
 def test_several_processes_write_the_same_bytes(recording, monkeypatch):
@@ -183,7 +193,7 @@ def test_fewer_splits_leave_no_old_files():
     build(["eeg"])
     with pytest.warns(UserWarning, match=r"'synthetic' has no rows for validation and test \(2 rows in all\)"):
         report = build(["eeg"], rows=2)
-    assert visible("multimed") == ["README.md", "eeg/train-00000-of-00001.parquet", "manifest.json"]
+    assert visible("multimed") == ["README.md", "croissant.json", "eeg/train-00000-of-00001.parquet", "manifest.json"]
     assert list(datasets.load_dataset("multimed", "eeg")) == ["train"]
     assert report.subsets["eeg"].sources["synthetic"].missing_splits == ["validation", "test"]
 
@@ -337,7 +347,12 @@ def test_a_real_kill_leaves_nothing_that_loads_and_nothing_that_hinders():
     names = {path.name.split("-")[0] for path in Path("multimed").iterdir()}
     assert names == {".multimed.lock", ".partial"} and state() is None
     build(["eeg"])
-    assert sorted(path.name for path in Path("multimed").iterdir()) == ["README.md", "eeg", "manifest.json"]
+    assert sorted(path.name for path in Path("multimed").iterdir()) == [
+        "README.md",
+        "croissant.json",
+        "eeg",
+        "manifest.json",
+    ]
 
 
 def test_two_builds_into_one_folder_at_once():

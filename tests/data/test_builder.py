@@ -48,6 +48,32 @@ def test_genes_of_all_sources_are_counted_once(tmp_path, monkeypatch):
     assert (rows["other"]["gene_index"], rows["other"]["expression_index"]) == ([2, 0], [3])
 
 
+def test_peaks_of_all_sources_are_counted_once(tmp_path, monkeypatch):
+    class OtherCells(tiny.Chromatin):
+        name = "other"
+        regions = ("chr2:5-8", "chrX:1-2")
+
+        def read(self, entries):
+            for row in super().read(entries):
+                yield {**row, "id": row["id"].replace("pbmc68k", "other")}
+
+    monkeypatch.setattr(tiny.CellsBuilder, "readers", (tiny.Chromatin, OtherCells))
+    builder = made(tiny.CellsBuilder, tmp_path, sources=("pbmc68k", "other"))
+    builder.download_and_prepare(str(tmp_path / "out"))
+    assert list(builder.peak_sources) == ["chr1:1-9", "chr1:20-29", "chr2:5-8", "chrX:1-2"]
+    assert builder.peak_sources["chr2:5-8"] == ["pbmc68k", "other"]
+    rows = {row["source"]: row for row in builder.as_dataset("train")}
+    assert rows["pbmc68k"]["peak_index"] == [0, 2] and rows["other"]["peak_index"] == [2, 3]
+    assert rows["other"]["gene_index"] == [0, 2]
+
+
+def test_a_peak_twice_in_one_source_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(tiny.CellsBuilder, "readers", (tiny.Chromatin,))
+    monkeypatch.setattr(tiny.Chromatin, "regions", ("chr1:1-9", "chr1:1-9"))
+    with pytest.raises(ValueError, match="'pbmc68k' has the peak 'chr1:1-9' twice"):
+        made(tiny.CellsBuilder, tmp_path, sources=("pbmc68k",)).download_and_prepare(str(tmp_path / "out"))
+
+
 def test_a_gene_twice_in_one_source_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(tiny.Cells, "symbols", ("ACTB", "ACTB", "CD3D"))
     with pytest.raises(ValueError, match="'pbmc68k' has the gene 'ACTB' twice"):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datasets
 import pytest
 
-from multimed_hf.data.heads import Head, asks, heads_in, local_label
+from multimed_hf.data.heads import Head, asks, by_label_text, head_name, head_names, heads_in, local_label
 from multimed_hf.data.schema import RowCompleter, features_of
 from multimed_hf.models import MultiMedConfig
-from multimed_hf.sources import PBMC68K_TYPES, Target, get_source, labels_of
+from multimed_hf.sources import PBMC68K_TYPES, SOURCES, Target, get_source, labels_of
 
 
 def data(subset, *partial):
@@ -98,6 +98,36 @@ def test_answers_structures_and_findings():
         {"name": "medical_question_answering/pubmedqa", "kind": "answer"},
         {"name": "protein_structure_prediction/backbone", "kind": "structure"},
     ]
+
+
+def test_questions_without_candidates_ask_a_head_of_their_own():
+    closed = {"choices": ["yes", "no"], "answer": "no", "answer_type": "closed"}
+    opened = {"answer": "left lung", "answer_type": "open"}
+    rows = [
+        {"source": "synthetic", "has_text": True, "text": "x", "question": "which?", **kind}
+        for kind in (closed, opened, {})
+    ]
+    name = "medical_visual_question_answering/synthetic"
+    choosing, writing = heads_in({"vqa": [data("vqa", *rows)]})
+    assert (choosing.name, choosing.config) == (name, {"name": name, "kind": "answer"})
+    assert (writing.name, writing.head) == (f"{name}/open", "decoder")
+    assert writing.config == {"name": f"{name}/open", "kind": "answer", "head": "decoder"}
+    assert (choosing.main_score, writing.main_score) == ("accuracy", "exact_match")
+    assert heads_in({"vqa": [data("vqa", *rows[1:])]}) == [writing]
+    target = target_of("vqa", "synthetic", "medical_visual_question_answering")
+    assert head_names(target) == (name, f"{name}/open")
+    assert [head_name(target, {"choices": choices}) for choices in (["a"], [])] == list(head_names(target))
+
+
+def test_labels_as_texts():
+    tumours = target_of("mri", "nickparvar_mri", "brain_tumor_classification")
+    assert tumours.texts == ("glioma", "meningioma", "no tumour", "pituitary tumour")
+    assert target_of("eeg", "edf", "imagined_motor_imagery_classification").texts[0] == "left fist"
+    for head, form in ((Head("h", "t", "single_label", ("a",)), "label_text"), (Head("h", "t", "ordinal", ("a",)), "")):
+        assert by_label_text(head).head == form
+    for source in SOURCES.values():
+        for target in source.targets:
+            assert len(set(target.texts)) == len(target.labels) and "_" not in "".join(target.texts)
 
 
 def test_sources_that_share_a_label_set_share_a_head():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import datasets
 import numpy as np
@@ -204,6 +205,17 @@ def test_images_that_are_read_already_or_lie_in_a_file(tmp_path):
     assert sample_of(named, "fundus")["inputs"]["fundus"].getpixel((0, 0)) == (1, 2, 3)
 
 
+def test_dna_and_open_peaks_are_one_modality():
+    complete = RowCompleter("scrna")
+    row = {"id": "synthetic/1", "source": "synthetic", "group": "g", "has_genomics": True}
+    for columns, expected in (
+        ({"dna": "ACG"}, "ACG"),
+        ({"peak_index": [3, 1]}, {"peaks": [3, 1]}),
+        ({"dna": "ACG", "peak_index": [3, 1]}, {"dna": "ACG", "peaks": [3, 1]}),
+    ):
+        assert sample_of(complete({**row, **columns}), "scrna")["inputs"] == {"genomics": expected}
+
+
 def test_a_report_is_no_input_beside_the_image_it_speaks_of():
     row = {"source": "synthetic", "has_xray": True, "xray": png(7), "has_text": True, "text": "No effusion."}
     (sample,) = SampleDataset([("xray", built("xray", [row]))]).__getitems__([0])
@@ -266,9 +278,39 @@ def test_structure_labels_without_a_chain_are_empty(samples, heads):
     assert labels["backbone"].shape == (3, 0, 3, 3) and labels["resolved"].shape == (3, 0)
 
 
-def test_an_answer_beyond_the_choices_is_no_label(heads):
-    row = {**ROWS["text"][1], "answer": "perhaps"}
-    (sample,) = SampleDataset([("text", built("text", [row]))]).__getitems__([0])
-    assert sample["labels"] == {"medical_question_answering/pubmedqa": "perhaps"}
-    labels = MultiMedCollator(recorder, heads)([sample])["labels"]
-    assert labels["medical_question_answering/pubmedqa"].tolist() == [IGNORE]
+def test_an_answer_beyond_the_choices_is_refused():
+    rows = built("text", [{**ROWS["text"][1], "answer": "perhaps"}])
+    with pytest.raises(ValueError, match=r"row 'pubmedqa/0' of 'text' to be one of its choices .*, got 'perhaps'"):
+        SampleDataset([("text", rows)])[0]
+
+
+class Words:
+    """Stands in for a processor with one token a word: its length."""
+
+    def __call__(self, **columns):
+        return columns
+
+    def encode_answers(self, answers, end_token_id, return_tensors):
+        assert return_tensors == "np"
+        ids = [[] if answer is None else [*map(len, answer.split()), end_token_id] for answer in answers]
+        longest = max(1, *map(len, ids))
+        return np.array([[*row, *[IGNORE] * (longest - len(row))] for row in ids])
+
+
+OPEN = "medical_question_answering/pubmedqa/open"
+
+
+def test_open_answers_are_labels_of_a_head_of_their_own(samples):
+    question = {**ROWS["text"][1], "choices": [], "answer": "in most patients", "answer_type": "open"}
+    data = built("text", [question])
+    (head,) = heads_in({"text": [data]})
+    (sample,) = SampleDataset([("text", data)]).__getitems__([0])
+    assert sample["labels"] == {OPEN: "in most patients"} and sample["choices"] is None
+    labels = MultiMedCollator(Words(), [replace(head, end_token_id=99)])([samples[0], sample])["labels"][OPEN]
+    assert labels.tolist() == [[IGNORE] * 4, [2, 4, 8, 99]] and labels.dtype == torch.int64
+    # Batches in which nobody asks have the same form, and what is longer than may be written has no end.
+    assert MultiMedCollator(Words(), [replace(head, end_token_id=99)])(samples[:2])["labels"][OPEN].shape == (2, 1)
+    long = {**sample, "labels": {OPEN: "no " * 50}}
+    assert MultiMedCollator(Words(), [replace(head, end_token_id=99)])([long])["labels"][OPEN].tolist() == [[2] * 32]
+    with pytest.raises(ValueError, match=f"token that ends an answer, got '{OPEN}' without"):
+        MultiMedCollator(Words(), [head])

@@ -96,6 +96,20 @@ class Cells(SourceReader):
             }
 
 
+class Chromatin(Cells):
+    """The same cells with the first and the last of some open peaks."""
+
+    regions: tuple[str, ...] = ("chr1:1-9", "chr1:20-29", "chr2:5-8")
+
+    @property
+    def peaks(self) -> Sequence[str]:
+        return self.regions
+
+    def read(self, entries: Sequence[Entry]) -> Iterator[dict]:
+        for row in super().read(entries):
+            yield {**row, "has_genomics": True, "peak_index": [0, len(self.regions) - 1]}
+
+
 class CellsBuilder(MultiMedBuilder):
     subset = "scrna"
     readers = (Cells,)

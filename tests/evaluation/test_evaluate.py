@@ -204,6 +204,75 @@ def test_an_adapter_is_evaluated_like_a_model(checkpoint, built, tmp_path):
     assert [result.baselines["classical"] for result in found] != [result.baselines["classical"] for result in full]
 
 
+QUESTIONS = "medical_visual_question_answering/synthetic"
+
+
+@pytest.fixture(scope="module")
+def questions(tmp_path_factory):
+    """A folder with questions about tiny images, and a model hardly trained on it."""
+    from multimed_hf.simulation.language.questions import Generator
+
+    folder = tmp_path_factory.mktemp("questions")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Generator, "size", 64)
+        build(["vqa"], rows=96, out=folder / "multimed")
+    settings = tiny(config={**tiny().config, "image_size": 32, "image_patch_size": 16})
+    return folder / "multimed", fit(folder / "multimed", None, folder / "run", settings=settings, progress=False)
+
+
+def test_questions_with_and_without_candidates_are_trained_and_scored_apart(questions):
+    data, report = questions
+    assert report.heads == [QUESTIONS, f"{QUESTIONS}/open"]
+    closed, opened = evaluated(report.checkpoint, data, baselines=True)
+    assert [result.head for result in (closed, opened)] == report.heads and closed.task == opened.task
+    assert (closed.metric, opened.metric) == ("accuracy", "exact_match")
+    assert closed.n == closed.scores["n_closed"] > 0 == closed.scores["n_open"]
+    assert opened.n == opened.scores["n_open"] > 0 == opened.scores["n_closed"]
+    assert opened.score == opened.scores["exact_match"] is not None and opened.scores["accuracy"] is None
+    assert opened.baselines["trivial"]["name"] == "majority answer"
+    import datasets
+
+    train, test = (datasets.load_dataset(str(data), "vqa", split=name) for name in ("train", "test"))
+    answers = [row["answer"] for row in train if not row["choices"]]
+    truth = [row["answer"] for row in test if not row["choices"]]
+    majority = max(dict.fromkeys(answers), key=answers.count)
+    assert opened.baselines["trivial"]["score"] == pytest.approx(truth.count(majority) / len(truth))
+    assert opened.baselines["classical"]["score"] >= 0
+
+
+def test_an_adapter_learns_open_answers_too(questions, tmp_path):
+    data, report = questions
+    run = fit(data, None, tmp_path, start=report.checkpoint, lora=True, settings=tiny(config={}), progress=False)
+    closed, opened = evaluated(run.checkpoint, data)
+    assert closed.lora and opened.lora and opened.score is not None
+
+
+def test_heads_that_are_lacking_are_answered_by_the_texts_of_their_labels(built, tmp_path):
+    named = fit(built, ["text"], tmp_path / "named", settings=tiny(label_text=True), progress=False)
+    model, _ = load_checkpoint(named.checkpoint)
+    assert [task.get("head") for task in model.config.tasks] == ["label_text", None]
+    build(["text"], rows=60, sources=["synthetic"], out=tmp_path / "reports")
+    (plain,) = evaluated(named.checkpoint, tmp_path / "reports", ["text"])
+    assert (plain.score, plain.zero_shot, plain.n) == (None, "", 0)
+    assert plain.reasons["score"] == "the model has no head for it"
+    (found,) = evaluated(named.checkpoint, tmp_path / "reports", ["text"], zero_shot=True, baselines=True)
+    assert found.zero_shot == "report_findings/openi_reports" and found.head == "report_findings/synthetic"
+    assert found.n > 0 and 0 <= found.score <= 1 and set(found.baselines) == {"trivial", "classical"}
+    write_results(tmp_path / "r.json", [found])
+    assert read_results(tmp_path / "r.json") == [found]
+    # Its own heads stay its own, and what it does not read it does not answer.
+    own, answers = evaluated(named.checkpoint, built, ["text"], zero_shot=True)
+    assert own.zero_shot == answers.zero_shot == "" and own.score is not None
+    by_task = {result.task: result for result in evaluated(named.checkpoint, built, ["eeg"], zero_shot=True)}
+    assert by_task["eye_state"].reasons["score"] == "the model has no head for it"
+
+
+def test_another_modality_is_no_zero_shot(built, tmp_path):
+    named = fit(built, ["scrna"], tmp_path / "named", settings=tiny(label_text=True), progress=False)
+    first, second = evaluated(named.checkpoint, built, ["eeg"], zero_shot=True)
+    assert first.reasons["score"] == second.reasons["score"] == "the model does not read eeg"
+
+
 def test_heads_that_mean_something_else_are_refused(checkpoint, built, monkeypatch):
     from multimed_hf.evaluation import evaluate
 
@@ -212,12 +281,15 @@ def test_heads_that_mean_something_else_are_refused(checkpoint, built, monkeypat
         return lambda head: evaluate._Part.refusal(type("Part", (), {"run": run}), head)
 
     labelled = Head("h", "t", "single_label", ("a", "b"))
-    assert changed(labels=["a", "b"])(labelled) == ""
-    assert "labels" in changed(labels=["b", "a"])(labelled)
+    assert changed(kind="single_label", labels=["a", "b"])(labelled) == ""
+    assert changed(kind="single_label", labels=["a", "b"], head="label_text")(labelled) == ""
+    assert "labels" in changed(kind="single_label", labels=["b", "a"])(labelled)
+    assert "another kind" in changed(kind="multi_label", labels=["a", "b"])(labelled)
+    assert "another kind" in changed(kind="answer")(Head("h", "t", "answer", head="decoder"))
     genes = Head("h", "t", "regression", target_index=(3, 4), num_targets=2)
-    assert changed(num_targets=5, targets=["A"] * 5)(genes) == ""
-    assert "which genes" in changed(num_targets=2)(genes)
-    assert "has 3 targets" in changed(num_targets=3)(Head("h", "t", "regression", num_targets=2))
+    assert changed(kind="regression", num_targets=5, targets=["A"] * 5)(genes) == ""
+    assert "which genes" in changed(kind="regression", num_targets=2)(genes)
+    assert "has 3 targets" in changed(kind="regression", num_targets=3)(Head("h", "t", "regression", num_targets=2))
 
 
 def test_bad_requests_are_refused(checkpoint, built, tmp_path):

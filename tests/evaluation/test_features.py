@@ -11,6 +11,8 @@ from multimed_hf.evaluation.features import (
     BandPowers,
     CellFeatures,
     Composition,
+    GenomicsFeatures,
+    PeakFeatures,
     PlainFeatures,
     SequenceFeatures,
     TextFeatures,
@@ -85,6 +87,30 @@ def test_cells_keep_the_genes_of_training_only():
     features = CellFeatures().fit([{"genes": [7, 2], "values": [1.0, 2.0]}, {"genes": [2], "values": [3.0]}])
     rows = features.transform([{"genes": [7, 5, 2], "values": np.array([0.5, 9.0, 0.25])}])
     assert rows.tolist() == [[0.25, 0.5]]
+
+
+def test_peaks_are_tf_idf_of_those_open_in_training():
+    train = [[4, 9], [9], [2, 4, 9], [9, 2]]
+    names = {2: "two", 4: "four", 9: "nine", 7: "seven"}
+    texts = [" ".join(names[peak] for peak in peaks) for peaks in train]
+    expected = TfidfVectorizer(vocabulary=["two", "four", "nine"]).fit(texts)
+    features = PeakFeatures().fit(train)
+    test = [[7, 9, 4], [2], [7], []]
+    texts = [" ".join(names[peak] for peak in peaks) for peaks in test]
+    got = dense(features.transform(test))
+    assert got == pytest.approx(expected.transform(texts).toarray() * np.sqrt(3))
+    assert (got[:2] ** 2).mean() == pytest.approx(1)
+
+
+def test_dna_and_peaks_stand_side_by_side():
+    train = ["AC", {"peaks": np.array([5])}, {"dna": "CC", "peaks": [5, 3]}]
+    features = GenomicsFeatures().fit(train)
+    rows = dense(features.transform([*train, {"dna": "AC", "peaks": [8]}]))
+    one_hot = dense(SequenceFeatures().fit(["AC", "CC"]).transform(["AC", "", "CC", "AC"]))
+    peaks = dense(PeakFeatures().fit([[5], [5, 3]]).transform([[], [5], [5, 3], [8]]))
+    assert rows == pytest.approx(np.concatenate([one_hot, peaks], 1)) and not rows[3, 8:].any()
+    only = GenomicsFeatures().fit(train[1:2])
+    assert only.transform(train).shape == (3, 1) and GenomicsFeatures().fit(["AC"]).transform(train).shape == (3, 8)
 
 
 def test_composition_counts_residues():

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from multimed_hf.data.heads import Head, heads_in
-from multimed_hf.data.samples import MultiMedCollator, SampleDataset
+from multimed_hf.data.samples import ANSWER_TOKENS, MultiMedCollator, SampleDataset
 from multimed_hf.evaluation.predict import predict, references_of
 from multimed_hf.training.checkpoint import load_checkpoint
 
@@ -134,19 +136,62 @@ def test_unknown_labels_and_open_answers():
     assert references_of(Head("h", "t", "answer"), [closed, opened]) == ["right", "spleen"]
 
 
-def test_an_open_question_has_the_empty_answer(predicted, model, rows, heads):
-    closed = predicted["medical_question_answering/pubmedqa"]
+class Relabelled:
+    """Rows of a data set that ask something else; every other one asks nothing."""
 
-    class Open:
-        def __len__(self):
-            return 3
+    def __init__(self, rows, places, labels, every=2):
+        self.samples, self.places, self.labels, self.every = SampleDataset(rows), places, labels, every
 
-        def __getitems__(self, indices):
-            samples = SampleDataset(rows).__getitems__(closed.rows[indices])
-            return [{**sample, "choices": None, "labels": {closed.head.name: "yes"}} for sample in samples]
+    def __len__(self):
+        return len(self.places)
 
-    opened = predict(*model, Open(), [closed.head], progress=False)[closed.head.name]
-    assert opened.predictions == [""] * 3 and opened.references == ["yes"] * 3
+    def __getitems__(self, indices):
+        samples = self.samples.__getitems__([self.places[index] for index in indices])
+        return [
+            {**sample, "choices": None, "labels": {} if index % self.every else self.labels}
+            for index, sample in zip(indices, samples, strict=True)
+        ]
+
+
+def test_open_answers_are_written_for_the_rows_that_ask(checkpoint, predicted, rows):
+    model, processor = load_checkpoint(checkpoint)
+    end = processor.tokenizer.sep_token_id
+    head = Head("medical_question_answering/pubmedqa/open", "medical_question_answering", "answer", head="decoder")
+    torch.manual_seed(0)
+    model.add_task({**head.config, "end_token_id": end})
+    asking = Relabelled(rows, predicted["medical_question_answering/pubmedqa"].rows, {head.name: "in most"})
+    for parameter in (*model.heads.tasks[head.name].parameters(), model.get_input_embeddings().weight):
+        torch.nn.init.normal_(parameter, std=0.7)
+    found = predict(model, processor, asking, [replace(head, end_token_id=end)], batch_size=5, progress=False)[
+        head.name
+    ]
+    assert found.rows.tolist() == list(range(0, len(asking), 2)) and set(found.references) == {"in most"}
+    with torch.no_grad():
+        for row, text in list(zip(found.rows, found.predictions, strict=True))[:3]:
+            batch = MultiMedCollator(processor)(asking.__getitems__([row]))
+            written = model.generate_answers(**batch, task=head.name, max_new_tokens=ANSWER_TOKENS)
+            assert processor.decode_answers(written, end) == [text]
+    assert len(set(found.predictions)) > len(found.rows) / 2
+
+
+def test_a_head_that_the_model_lacks_is_answered_by_the_texts_of_its_labels(checkpoint, rows, predicted):
+    """The same labels in another order give the same scores in that order."""
+    model, processor = load_checkpoint(checkpoint)
+    own = {"name": "named", "kind": "single_label", "labels": ["x", "y"], "head": "label_text", "label_ids": [[7], [8]]}
+    torch.manual_seed(0)
+    model.add_task(own)
+    texts = ("left fist", "both feet", "eyes closed")
+    places = predicted["report_findings/openi_reports"].rows[:6]
+
+    def scores(order):
+        head = Head("other/new", "other", "single_label", tuple("abc"), texts=tuple(texts[place] for place in order))
+        data = Relabelled(rows, places, {"other/new": 1})
+        return predict(model, processor, data, [head], 4, progress=False, zero_shot={"other/new": "named"})["other/new"]
+
+    plain, turned = scores((0, 1, 2)), scores((2, 0, 1))
+    assert plain.rows.tolist() == [0, 2, 4] and plain.predictions.shape == (3, 3)
+    assert turned.predictions == pytest.approx(plain.predictions[:, [2, 0, 1]], abs=1e-6)
+    assert plain.predictions.sum(1) == pytest.approx(np.ones(3)) and plain.predictions.std(1).min() > 1e-6
 
 
 def test_a_head_that_the_model_lacks_is_refused(model, rows):

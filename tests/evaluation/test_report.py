@@ -72,6 +72,18 @@ def test_what_is_special_is_marked():
     ]
 
 
+def test_zero_shot_is_never_silent(tmp_path):
+    result = replace(MAIN, zero_shot="report_findings/openi_reports")
+    (line,), notes = lines([result])
+    assert line.metric == "macro_f1 (zero-shot)"
+    assert (
+        notes[0] == "[1] pbmc68k: zero-shot, by the texts of labels through report_findings/openi_reports; one donor."
+    )
+    assert "(zero-shot)" in markdown([result]) and "zero-shot" in shown([result])
+    # Never one line with what was trained.
+    assert lines([result, MAIN])[1][:2] != lines([MAIN, MAIN])[1][:2]
+
+
 def test_tables_hold_every_cell():
     results = [MAIN, AUX, SIMULATED, SKIPPED]
     text = " ".join(shown(results).split())

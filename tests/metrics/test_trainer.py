@@ -101,6 +101,22 @@ def test_the_candidate_chosen_is_the_answer_and_padding_never():
     assert empty == {}
 
 
+def test_open_answers_are_right_if_every_token_is_the_likeliest():
+    labels = np.array([[3, 1, 0], [2, 0, -100], [4, 0, -100], [-100] * 3])
+    likeliest = np.array([[3, 1, 0], [2, 0, 4], [4, 4, 0], [1, 1, 1]])
+    logits = np.full((4, 3, 5), -100.0)
+    np.put_along_axis(logits, likeliest[..., None], -99.0, 2)
+    name = "medical_question_answering/pubmedqa/open"
+    entry = {"name": name, "kind": "answer", "head": "decoder", "end_token_id": 0}
+    for tasks, given in ((name, logits), (entry, logits), ([entry], likeliest)):
+        assert compute_metrics_for(tasks)(prediction(given, labels)) == {"exact_match": pytest.approx(2 / 3)}
+    other = "medical_question_answering/pubmedqa"
+    both = {name: logits, other: np.eye(4)}
+    found = compute_metrics_for([entry, other])(prediction(both, {name: labels, other: np.array([0, 1, -100, 0])}))
+    assert found[f"{name}/exact_match"] == pytest.approx(2 / 3) and found[f"{other}/accuracy"] == pytest.approx(2 / 3)
+    assert compute_metrics_for(name)(prediction(logits, np.full((4, 3), -100))) == {}
+
+
 def test_log_risks_are_scored_against_outcomes():
     risks = GENERATOR.normal(size=(N, 1))
     outcomes = np.stack([GENERATOR.exponential(size=N) * 100 + 1, GENERATOR.random(N) < 0.8], axis=1)
@@ -132,6 +148,7 @@ def test_log_risks_are_scored_against_outcomes():
             "backbone and resolved, got ndarray",
         ),
         ("medical_question_answering", (np.zeros((2, 0)), np.zeros(2)), r"got \(2, 0\)"),
+        ("medical_question_answering/a/open", (np.zeros((2, 3, 5)), np.zeros((2, 4))), r"got \(2, 3, 5\) and \(2, 4\)"),
         ("eye_state", (np.full((2, 3), np.nan), np.zeros(2)), "finite predictions"),
     ],
 )

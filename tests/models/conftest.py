@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+PEAKS = [f"chr1:{start}-{start + 500}" for start in range(1000, 13000, 1000)]
 GENES = [f"GENE{index}" for index in range(24)]
 CHANNELS = ["Fp1", "Fz", "C3", "Cz", "C4", "Oz"]
 WORDS = "no acute disease heart size is normal lungs clear yes maybe pleural effusion seen the question".split()
@@ -81,7 +82,7 @@ class ModelTester:
         return MultiMedConfig(modalities=modalities, **{**tiny, **overrides})
 
     def model(self, config: Any = None, seed: int = 0) -> Any:
-        """A model in evaluation mode whose biases and norms differ from their initial zeros and ones."""
+        """A model in evaluation mode whose biases, norms and adapters differ from their initial zeros and ones."""
         import torch
 
         from multimed_hf.models import MultiMedForMultitask
@@ -89,8 +90,9 @@ class ModelTester:
         torch.manual_seed(seed)
         model = MultiMedForMultitask(self.config() if config is None else config)
         with torch.no_grad():
-            for parameter in model.parameters():
-                if parameter.dim() == 1:
+            for name, parameter in model.named_parameters():
+                # Low-rank adapters start at nothing too.
+                if parameter.dim() == 1 or name.endswith(".up"):
                     parameter.add_(0.05 * torch.randn_like(parameter))
         return model.eval()
 
@@ -102,6 +104,19 @@ class ModelTester:
         """A sample with all `modalities`, one with each alone, and two more with all."""
         rng = np.random.default_rng(seed)
         return [self.sample(rng, each) for each in ([modalities] + [[name] for name in modalities] + [modalities] * 2)]
+
+    def with_peaks(self, samples: list[dict[str, Any]], seed: int = 0) -> list[dict[str, Any]]:
+        """The samples, with open peaks beside their DNA, in its place, or not at all, by turns."""
+        rng, changed = np.random.default_rng(seed), []
+        for index, sample in enumerate(samples):
+            both = {"dna": sample.get("genomics"), "peaks": self.peaks(rng)}
+            forms: Any = (both, {"peaks": both["peaks"]}, both["dna"])
+            changed.append({**sample, "genomics": forms[index % 3]} if "genomics" in sample else sample)
+        return changed
+
+    def peaks(self, rng: np.random.Generator) -> list[str]:
+        """Open peaks of one sample, by name, in any order."""
+        return list(rng.choice(PEAKS, size=rng.integers(1, len(PEAKS)), replace=False))
 
     def batch(self, samples: list[dict[str, Any]], choices: Any = None) -> dict[str, Any]:
         """The packed batch of raw samples."""
@@ -186,7 +201,12 @@ def tester() -> ModelTester:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    from multimed_hf.models import MultiMedCellFeatureExtractor, MultiMedImageProcessor, MultiMedProcessor
+    from multimed_hf.models import (
+        MultiMedCellFeatureExtractor,
+        MultiMedImageProcessor,
+        MultiMedPeakFeatureExtractor,
+        MultiMedProcessor,
+    )
 
     vocabulary = {word: index for index, word in enumerate(["[PAD]", "[UNK]", *WORDS])}
     words = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
@@ -202,5 +222,6 @@ def tester() -> ModelTester:
             voxel_size=IMAGE_SIZES["volume_voxel_size"],
             volume_patch_size=IMAGE_SIZES["volume_patch_size"],
         ),
+        peak_feature_extractor=MultiMedPeakFeatureExtractor(PEAKS),
     )
     return ModelTester(tokenizer, processor)

@@ -11,6 +11,7 @@ import torch
 from multimed_hf.models.encoders_multimed import build_encoder
 from multimed_hf.models.image_encoders_multimed import (
     MultiMedImageEncoder,
+    MultiMedImageStem,
     MultiMedScanEncoder,
     count_statistics,
     patch_statistics,
@@ -42,7 +43,7 @@ def test_which_encoder_reads_what(tester):
     for name, channels in kinds.items():
         encoder = build_encoder(name, config)
         assert type(encoder) is (MultiMedScanEncoder if name in ("ct", "mri") else MultiMedImageEncoder)
-        assert encoder.slices.channels == channels
+        assert encoder.slices.stem.channels == channels
 
 
 def test_statistics_written_out():
@@ -94,8 +95,55 @@ def test_tokens_are_told_by_content_and_by_place(tester, encoders):
             assert not torch.allclose(tokens[one], tokens[other], atol=1e-3)
     # The bright patch in the upper left of one and in the upper right of the other.
     assert not torch.allclose(tokens[0], tokens[6 + 2], atol=1e-3)
-    # A dark patch at one place of both.
-    torch.testing.assert_close(tokens[4], tokens[6 + 4], atol=1e-5, rtol=1e-5)
+
+
+def test_stem_written_out(tester):
+    """Against convolutions over whole images of two shapes, whose order in the batch is mixed."""
+    torch.manual_seed(0)
+    stem = MultiMedImageStem(3, 8)
+    images = [torch.randn(3, 8 * rows, 8 * columns) for rows, columns in ((2, 3), (1, 2), (2, 3), (3, 2))]
+    patches, grid, expected = [], [], []
+    for image in images:
+        rows, columns = image.shape[1] // 8, image.shape[2] // 8
+        around = torch.stack(
+            [image[:, 8 * i : 8 * i + 8, 8 * j : 8 * j + 8] for i in range(rows) for j in range(columns)]
+        )
+        patches.append(around)
+        grid.append(
+            torch.tensor([(i - (rows - 1) / 2, j - (columns - 1) / 2) for i in range(rows) for j in range(columns)])
+        )
+        means = around.mean((2, 3)).T.reshape(1, 3, rows, columns)
+        smooth = torch.nn.functional.interpolate(means, size=image.shape[1:], mode="bilinear")
+        seen = stem.layers(torch.cat([image[None], 3 * (image[None] - smooth)], 1))[0]
+        assert seen.shape[1:] == (rows, columns)
+        expected.append(torch.cat([seen, seen]).flatten(1).T)
+    lengths = torch.tensor([6, 0, 2, 6, 6])
+    found = stem(torch.cat(patches), torch.cat(grid), lengths)
+    torch.testing.assert_close(found, torch.cat(expected), atol=1e-5, rtol=1e-5)
+    # Patches of an image in any order, and an image that is not whole.
+    mixed = torch.cat([torch.randperm(6), 6 + torch.randperm(2), 8 + torch.randperm(6), 14 + torch.randperm(6)])
+    again = stem(torch.cat(patches)[mixed], torch.cat(grid)[mixed], lengths)
+    torch.testing.assert_close(again, torch.cat(expected)[mixed], atol=1e-5, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"patches of whole images, rows x columns of \[\[2, 3\]\], got \[5\]"):
+        stem(patches[0][:5], grid[0][:5], torch.tensor([5]))
+    assert stem(torch.zeros(0, 3, 8, 8), torch.zeros(0, 2), torch.tensor([0, 0])).shape == (0, stem.width)
+
+
+@pytest.mark.parametrize("side", [4, 8, 16])
+def test_a_lesion_is_the_same_anywhere_in_a_patch(side):
+    """What stands out of an image stands out wherever it is, up to the strides of 8 pixels, whatever patches it is cut to."""
+    torch.manual_seed(0)
+    stem = MultiMedImageStem(1, side)
+    count = -(-80 // side)
+    grid = torch.tensor([(i - (count - 1) / 2, j - (count - 1) / 2) for i in range(count) for j in range(count)])
+    largest = []
+    for place in (34, 42):
+        image = torch.zeros(count * side, count * side)
+        image[place : place + 2, place : place + 2] = 1.0
+        patches = image.view(count, side, count, side).transpose(1, 2).reshape(count**2, 1, side, side)
+        largest.append(stem(patches, grid, torch.tensor([count**2])).max(0).values[stem.width // 2 :])
+    assert largest[0].max() > 0.5
+    torch.testing.assert_close(*largest, atol=1e-3, rtol=1e-3)
 
 
 def test_colours_count(tester, encoders):
@@ -133,6 +181,6 @@ def test_new_weights_keep_the_scale_of_the_input(tester):
     from multimed_hf.models import MultiMedForMultitask
 
     encoder = MultiMedForMultitask(config).multimed.encoders["ct"]
-    for part, sides, axes in ((encoder.slices, (16, 16), 2), (encoder.volumes, (2, 4, 4), 3)):
-        tokens = part(torch.randn(64, math.prod(sides)), torch.randn(64, axes))
-        assert 0.3 < tokens.std() < 3
+    grid = torch.tensor([(i - 3.5, j - 3.5) for i in range(8) for j in range(8)])
+    assert 0.3 < encoder.slices(torch.randn(64, 16 * 16), grid, torch.tensor([64])).std() < 3
+    assert 0.3 < encoder.volumes(torch.randn(64, 2 * 4 * 4), torch.randn(64, 3)).std() < 3

@@ -6,10 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from peft import LoraConfig
 from transformers import AutoConfig, AutoModel
 
-from multimed_hf.models import MultiMedForMultitask, MultiMedModel
+from multimed_hf.models import MultiMedForMultitask, MultiMedModel, MultiMedProcessor
 from multimed_hf.models.configuration_multimed import FUSIONS, KINDS, MODALITIES
+from multimed_hf.models.pretrained_configuration_multimed import TRAINING
+
+from .conftest import ModelTester
+from .pretrained import write
 
 HEADS = [*KINDS, "low_rank", "label_text", "label_texts", "decoder"]
 CASES = {
@@ -17,7 +22,9 @@ CASES = {
     **{f"head-{kind}": (MODALITIES, [kind]) for kind in HEADS},
     "all": (MODALITIES, HEADS),
     "other-order": (MODALITIES[::-1], HEADS[::-1]),
+    "peaks": (["genomics", "scrna"], HEADS, {"num_peaks": 12}),
     **{f"fusion-{name}": (MODALITIES, HEADS, {"fusion": name}) for name in FUSIONS[1:]},
+    **{f"encoders-{how}": (["text", "eeg", "xray"], HEADS, {"training": how}) for how in TRAINING},
 }
 
 
@@ -41,19 +48,41 @@ def gradients(model, case):
     return {name: each.grad.clone() for name, each in model.named_parameters() if each.grad is not None}
 
 
+def with_encoders(tester, training, folder):
+    """The tester whose texts go to BERT and X-rays to ViT, tiny and random, and the entries of the configuration."""
+    models = {
+        "text": write("bert", folder / "bert", hidden_size=32),
+        "xray": write("vit", folder / "vit"),
+    }
+    encoders = [{"modality": name, "model": model, "training": training} for name, model in models.items()]
+    plain = tester.processor
+    processor = MultiMedProcessor.from_encoders(
+        tester.config(list(models), (), encoders=encoders),
+        scrna_feature_extractor=plain.scrna_feature_extractor,
+        patch_image_processor=plain.patch_image_processor,
+    )
+    return ModelTester(processor.tokenizer, processor), encoders
+
+
 @pytest.fixture(scope="module", params=CASES.values(), ids=CASES.keys())
-def case(request, tester):
+def case(request, tester, tmp_path_factory):
     """A configuration and a batch that uses all of its modalities and heads."""
     modalities, kinds, *overrides = request.param
-    config = tester.config(modalities, kinds, **dict(*overrides))
+    overrides = dict(*overrides)
+    if "training" in overrides:
+        tester, encoders = with_encoders(tester, overrides.pop("training"), tmp_path_factory.mktemp("encoders"))
+        overrides["encoders"] = encoders
+    config = tester.config(modalities, kinds, **overrides)
     heads = [task["kind"] for task in config.tasks]
     samples = tester.samples(modalities)
+    if config.num_peaks:
+        samples = tester.with_peaks(samples)
     batch = tester.batch(samples, tester.choices(samples) if "answer" in heads else None)
     model = tester.model(config)
     if "expression/pbmc" in model.heads.tasks:
         model.set_target_statistics("expression/pbmc", [1.0, -2.0, 3.0], [0.5, 1.0, 2.0])
     return SimpleNamespace(
-        config=config, batch=batch, labels=tester.labels(config, samples), make=tester.model, model=model
+        config=config, batch=batch, labels=tester.labels(config, samples), make=tester.model, model=model, tester=tester
     )
 
 
@@ -109,11 +138,11 @@ def test_base_model_exchanges_weights_with_the_full_one(case, tmp_path):
     assert_equal_states(case.model.multimed, full.multimed)
 
 
-def test_new_heads_on_an_old_checkpoint_start_small(case, tester, tmp_path):
+def test_new_heads_on_an_old_checkpoint_start_small(case, tmp_path):
     case.model.save_pretrained(tmp_path)
-    new = [{**task, "name": f"new/{task['kind']}"} for task in tester.config(case.config.modalities).tasks]
+    new = [{**task, "name": f"new/{task['kind']}"} for task in case.tester.config(case.config.modalities).tasks]
     tasks = new[:3] + case.config.tasks + new[3:]
-    config = tester.config(case.config.modalities, tasks=tasks, fusion=case.config.fusion)
+    config = type(case.config)(**{**case.config.to_dict(), "tasks": tasks})
     # Memory that is handed out again holds what was written there: garbage, if a buffer were left as it was allocated.
     for size in (1, 3, 5, 32):
         del [torch.full((size,), 1e9) for _ in range(500)][:]
@@ -128,6 +157,22 @@ def test_new_heads_on_an_old_checkpoint_start_small(case, tester, tmp_path):
             assert name.startswith("heads.tasks.new/")
             assert torch.isfinite(value).all() and value.abs().max() < 10 * config.initializer_range, name
             assert value.abs().max() > 0 or name.endswith(("bias", "mean")), name
+
+
+@torch.no_grad()
+def test_adapters_of_peft_are_added_switched_off_saved_and_loaded(case, tmp_path):
+    model = case.make(case.config)
+    plain = model(**case.batch)
+    torch.manual_seed(0)
+    model.add_adapter(LoraConfig(target_modules=["q_proj", "v_proj"], init_lora_weights=False), "attention")
+    adapted = model(**case.batch)
+    assert not torch.allclose(adapted.pooler_output, plain.pooler_output, atol=1e-3)
+    model.save_pretrained(tmp_path)
+    model.disable_adapters()
+    assert_equal_outputs(plain, model(**case.batch))
+    again = case.make(case.config)
+    again.load_adapter(tmp_path)
+    assert_equal_outputs(adapted, again(**case.batch), tolerance=1e-5)
 
 
 def test_forward_in_bfloat16(case, tmp_path):
@@ -202,7 +247,7 @@ def test_input_embeddings(case):
 
 def test_every_parameter_gets_a_gradient(case):
     found = gradients(case.model, case)
-    assert {name for name, _ in case.model.named_parameters()} == found.keys()
+    assert {name for name, each in case.model.named_parameters() if each.requires_grad} == found.keys()
     assert all(torch.isfinite(gradient).all() for gradient in found.values())
     still = {name for name, gradient in found.items() if not gradient.any()}
     # Attention does not see a shift of all keys, and structures are read off the residues, not off the sample's one vector.
@@ -210,7 +255,8 @@ def test_every_parameter_gets_a_gradient(case):
     assert not [
         name
         for name in still
-        if not name.endswith("k_proj.bias") and not (only_structure and name.startswith("multimed.pooler."))
+        if not name.endswith(("k_proj.bias", "key.bias"))
+        and not (only_structure and name.startswith("multimed.pooler."))
     ]
 
 
@@ -244,3 +290,17 @@ def test_mismatched_sizes_are_refused_or_started_anew(tester, tmp_path):
     assert loaded.heads.tasks["expression/pbmc"].scale.tolist() == [1.0] * 5
     old, new = model.state_dict(), loaded.state_dict()
     assert all(torch.equal(old[name], new[name]) for name in old.keys() - fresh)
+
+
+@torch.no_grad()
+def test_layers_on_disk(tester, tmp_path):
+    """They lie there and are read when they are needed."""
+    model = tester.model()
+    model.save_pretrained(tmp_path, max_shard_size="40KB")
+    parts = ["heads", *(f"multimed.{name}" for name in ("encoders", "summary", "modality", "norm", "pooler"))]
+    where = {**dict.fromkeys(parts, "cpu"), "multimed.layers": "disk"}
+    loaded = AutoModel.from_pretrained(tmp_path, device_map=where, offload_folder=tmp_path / "offload")
+    assert {each.device.type for each in loaded.multimed.layers.parameters()} == {"meta"}
+    samples = tester.samples(MODALITIES)
+    batch = tester.batch(samples, tester.choices(samples))
+    assert_equal_outputs(model(**batch), loaded(**batch), tolerance=1e-5)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multimed_hf.models.packing_multimed import Packing, attentions_by_sample, positions_of
+from multimed_hf.models.packing_multimed import Packing, attentions_by_sample, join_segments, positions_of
 
 
 @st.composite
@@ -21,6 +21,18 @@ def batches(draw):
         lengths = [draw(st.integers(0, 5)) for _ in samples]
         segments.append((torch.tensor(samples, dtype=torch.long), torch.tensor(lengths, dtype=torch.long)))
     return size, segments
+
+
+@given(st.lists(st.lists(st.integers(0, 4), min_size=3, max_size=3), min_size=1, max_size=6))
+def test_kinds_of_a_segment_follow_one_another(counts):
+    """Each token says its segment, its kind and its place in them: joined, they are sorted."""
+    tokens = [[[seg, kind, place] for seg, row in enumerate(counts) for place in range(row[kind])] for kind in range(3)]
+    lengths = torch.tensor(counts).T
+    parts = [(torch.tensor(each).view(-1, 3), length) for each, length in zip(tokens, lengths, strict=True)]
+    for used in (parts, parts[1:2]):
+        joined, total = join_segments(used)
+        assert joined.tolist() == sorted(token for each, _ in used for token in each.tolist())
+        assert total.tolist() == sum(length for _, length in used).tolist()
 
 
 @given(st.lists(st.integers(0, 5), max_size=8))

@@ -90,7 +90,8 @@ def test_merged_model_is_a_plain_checkpoint(base, setting, tmp_path):
     assert not any("lora" in name or "modules_to_save" in name for name in merged.state_dict())
     merged.save_pretrained(tmp_path / "merged")
     loaded = AutoModel.from_pretrained(tmp_path / "merged")
-    assert_equal_logits(merged, loaded, batch)
+    # Convolutions, as matrix products, may depend on where in memory a weight lies.
+    assert_equal_logits(merged, loaded, batch, tolerance=1e-5)
     with torch.no_grad():
         found = loaded(**batch)
     for name, logits in expected.logits.items():

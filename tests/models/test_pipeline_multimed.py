@@ -70,6 +70,33 @@ def test_named_labels_open_answers_and_risks(tester, tmp_path):
     assert found["question/open"] == tester.tokenizer.decode(words) != ""
 
 
+def test_labels_may_be_given(tester, tmp_path):
+    model = tester.model(tester.config(["text", "scrna"], ["single_label", "label_text", "label_texts", "decoder"]))
+    model.save_pretrained(tmp_path)
+    tester.processor.save_pretrained(tmp_path)
+    predict = pipeline("multimed-classification", model=str(tmp_path))
+    sample = tester.sample(np.random.default_rng(3), ["text", "scrna"])
+    labels = ["pleural effusion", "normal heart", "maybe"]
+    found = predict(sample, candidate_labels=labels)
+    assert list(found) == ["disease/named", "findings/named"]
+    ids = tester.processor.encode_labels(labels)
+    for name, scores in found.items():
+        logits = model.zero_shot(**tester.batch([sample]), label_ids=ids, task=name)[0]
+        expected = logits.softmax(0) if name == "disease/named" else logits.sigmoid()
+        by_label = {one["label"]: one["score"] for one in scores}
+        assert [by_label[label] for label in labels] == pytest.approx(expected.tolist(), abs=1e-5)
+    # In another order, and as one text: the same.
+    again = predict(sample, candidate_labels="maybe, pleural effusion, normal heart")
+    for name, scores in found.items():
+        assert [one["label"] for one in again[name]] == [one["label"] for one in scores]
+        assert [one["score"] for one in again[name]] == pytest.approx([one["score"] for one in scores], abs=1e-6)
+    assert list(predict(sample, candidate_labels=labels, tasks=["findings/named"])) == ["findings/named"]
+    with pytest.raises(ValueError, match=r"head 'label_text' to compare candidate_labels with.*\['question/open'\]"):
+        predict(sample, candidate_labels=labels, tasks=["question/open"])
+    with pytest.raises(ValueError, match="one or more candidate_labels"):
+        predict(sample, candidate_labels=[])
+
+
 def test_only_what_can_be_asked_and_is_asked(folder):
     predict = pipeline("multimed-classification", model=str(folder))
     found = predict({"text": "no acute disease", "eeg": None})

@@ -12,7 +12,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model, inject_adapter_in_model
 from transformers import AutoImageProcessor, AutoModel, AutoProcessor, AutoTokenizer
 
-from multimed_hf.models import MultiMedConfig, MultiMedForMultitask, MultiMedProcessor
+from multimed_hf.models import MultiMedConfig, MultiMedForMultitask, MultiMedProcessor, pretrained_encoders_multimed
 from multimed_hf.models.pretrained_encoders_multimed import MultiMedLowRank
 
 from .conftest import TASKS
@@ -344,6 +344,82 @@ def test_models_of_the_wrong_inputs_are_refused(bert, tmp_path):
         MultiMedForMultitask(settings("xray", bert))
     with pytest.raises(ValueError, match="encoder of 'text' must read input_ids"):
         MultiMedForMultitask(settings("text", write("vit", tmp_path / "vit")))
+
+
+def scan_model(folder, **entry):
+    """A model that reads CT by a pre-trained encoder, whose places mean something, and its processor."""
+    config = settings("ct", folder, **entry)
+    torch.manual_seed(0)
+    model = MultiMedForMultitask.from_encoders(config)
+    with torch.no_grad():
+        for part in (model.multimed.encoders["ct"].gate, model.multimed.encoders["ct"].shift):
+            part.weight.normal_(std=0.3)
+    return model, MultiMedProcessor.from_encoders(config, words())
+
+
+def volume(slices, seed=0, **more):
+    values = np.random.default_rng(seed).integers(-1000, 1000, (slices, 9, 7)).astype(np.int16)
+    return {"volume": values, "spacing": [6.0, 1.0, 1.0], **more}
+
+
+@torch.no_grad()
+def test_a_volume_of_one_slice_is_the_mean_of_that_image(tmp_path):
+    model, processor = scan_model(write("vit", tmp_path))
+    batch = processor(ct=[volume(1), IMAGES[0]])
+    assert model.multimed(**batch).token_lengths["ct"].tolist() == [1, 5]
+    given = batch["inputs"]["ct"]
+    tokens, _ = tokens_of(model, batch, "ct")
+    image, _ = tokens_of(model, {"inputs": {"ct": {"pixel_values": given["slices"], "samples": None}}}, "ct")
+    torch.testing.assert_close(tokens[0], image.mean(0), atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_slices_of_a_volume_are_told_apart_by_their_place(tmp_path):
+    model, processor = scan_model(write("vit", tmp_path))
+    same = {"volume": np.full((3, 8, 8), 100), "spacing": [30.0, 1.0, 1.0]}
+    tokens, counts = tokens_of(model, processor(ct=[same]), "ct")
+    assert counts.tolist() == [3]
+    assert all((tokens[one] - tokens[other]).abs().max() > 0.05 for one, other in ((0, 1), (1, 2), (0, 2)))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("family", ["vit", "dinov2", "resnet"])
+def test_no_scan_depends_on_its_batch(family, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained_encoders_multimed, "SLICES_AT_ONCE", 4)
+    model, processor = scan_model(write(family, tmp_path))
+    scans = [volume(5), IMAGES[0], volume(3, 1, image=IMAGES[2]), volume(11, 2), IMAGES[3]]
+    output = model.multimed(**processor(ct=scans))
+    per_image = output.token_lengths["ct"][1].item()
+    assert output.token_lengths["ct"].tolist() == [5, per_image, per_image + 3, 11, per_image]
+    for place, scan in enumerate(scans):
+        alone = model(**processor(ct=[scan])).pooler_output[0]
+        torch.testing.assert_close(alone, output.pooler_output[place], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("training", ["frozen", "lora", "full"])
+def test_slices_in_chunks_give_the_same_gradients(training, tmp_path, monkeypatch):
+    model, processor = scan_model(write("vit", tmp_path), training=training)
+    adapted(model.multimed.encoders["ct"])
+    model.train()
+    batch = {
+        **processor(ct=[volume(7), volume(2, 1, image=IMAGES[0])]),
+        "labels": {LABEL["name"]: torch.tensor([0, 1])},
+    }
+    found, seen = [], []
+    read = model.multimed.encoders["ct"].model
+    read.register_forward_pre_hook(lambda *given: seen.append(len(given[2]["pixel_values"])), with_kwargs=True)
+    for size in (32, 4):
+        monkeypatch.setattr(pretrained_encoders_multimed, "SLICES_AT_ONCE", size)
+        model.zero_grad()
+        seen.clear()
+        model(**batch).loss.backward()
+        found.append({name: each.grad.clone() for name, each in model.named_parameters() if each.grad is not None})
+        # One image; nine slices in chunks, which are read again on the way back if anything in there learns.
+        again = [4, 4, 1] if training != "frozen" and size == 4 else []
+        assert sorted(seen) == sorted([1, *([9] if size == 32 else [4, 4, 1]), *again])
+    assert found[0].keys() == found[1].keys() and any("ct.projection" in name for name in found[0])
+    for name, each in found[0].items():
+        torch.testing.assert_close(found[1][name], each, atol=1e-5, rtol=1e-4)
 
 
 def test_timm(tmp_path):

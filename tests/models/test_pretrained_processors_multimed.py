@@ -116,12 +116,64 @@ def test_what_is_no_sequence_is_refused_as_ever(processor):
         processor(xray=[np.zeros((8, 8), np.int64)])
 
 
-def test_volumes_are_refused(tmp_path):
+@pytest.fixture
+def scans(tmp_path):
+    """For a model with a pre-trained encoder of CT and one of radiographs; slices of volumes lie 5 mm apart."""
     folder = write("vit", tmp_path)
-    processor = MultiMedProcessor.from_encoders(MultiMedConfig(encoders=[{"modality": "ct", "model": folder}]), words())
-    with pytest.raises(ValueError, match="encoder of 'ct' reads images, got a volume"):
-        processor(ct=[{"volume": np.zeros((4, 8, 8)), "spacing": [1, 1, 1]}])
-    assert processor(ct=[np.zeros((8, 8), np.uint8)])["inputs"]["ct"]["pixel_values"].shape == (1, 3, 16, 16)
+    encoders = [{"modality": name, "model": folder} for name in ("ct", "mri", "xray")]
+    return MultiMedProcessor.from_encoders(MultiMedConfig(encoders=encoders), words())
+
+
+def test_volumes_become_slices(scans):
+    image, volume = np.full((8, 8), 7, np.uint8), np.zeros((10, 6, 9))
+    scan = {"volume": volume, "spacing": [2.0, 1.0, 1.0]}
+    ct = scans(ct=[scan, image, {**scan, "image": image, "spacing": [5.0, 1.0, 1.0]}])["inputs"]["ct"]
+    assert ct["pixel_values"].shape == (2, 3, 16, 16) and ct["slices"].shape == (14, 3, 16, 16)
+    assert ct["lengths"].tolist() == [0, 1, 1] and ct["volume_lengths"].tolist() == [4, 0, 10]
+    places = ct["places"][:, 0].tolist()
+    assert places[:4] == [-7.5, -2.5, 2.5, 7.5] and places[4:] == [5.0 * n - 22.5 for n in range(10)]
+    # Where nobody has a volume, a batch is what it always was.
+    assert scans(ct=[image])["inputs"]["ct"].keys() == {"pixel_values", "samples"}
+    assert scans(ct=[scan])["inputs"]["ct"]["pixel_values"].shape == (0, 3, 16, 16)
+
+
+def test_a_slice_of_a_volume_is_that_image(scans):
+    # Air, and what lies at the ends of the window or beyond; 0 HU falls between 127 and 128.
+    values = np.array([[-1000.0, -3000.0], [1000.0, 3000.0], [0.0, 500.0]])
+    window = np.array([[0, 0], [255, 255], [128, 191]], np.uint8)
+    ct = scans(ct=[{"volume": values[None], "spacing": [4.0, 1.0, 1.0], "image": window}])["inputs"]["ct"]
+    assert torch.equal(ct["slices"], ct["pixel_values"]) and ct["places"].tolist() == [[0.0]]
+    ramp = np.linspace(-50.0, 900.0, 101 * 8).reshape(1, 101, 8)
+    low, high = np.percentile(ramp, (1, 99))
+    window = np.round((ramp[0].clip(low, high) - low) / (high - low) * 255).astype(np.uint8)
+    mri = scans(mri=[{"volume": ramp, "spacing": [9.0, 1.0, 1.0], "image": window}])["inputs"]["mri"]
+    assert (mri["slices"] - mri["pixel_values"]).abs().max() <= 2 / 127.5 + 1e-6
+
+
+def test_slices_are_averages_over_their_thickness(scans):
+    volume = np.repeat(np.linspace(-1000, 1000, 40), 12).reshape(40, 3, 4)
+    found, places = scans.patch_image_processor.slices_of({"volume": volume, "spacing": [1.0, 2.0, 2.0]}, "ct")
+    assert found.shape == (8, 3, 4) and found.dtype == np.uint8
+    # A ramp stays a ramp but near its ends.
+    expected = (places[:, 0] / 39 + 0.5) * 255
+    np.testing.assert_allclose(found[1:-1, 0, 0], expected[1:-1], atol=1)
+    # Noise of single slices is averaged out, not skipped over.
+    noise = np.random.default_rng(0).normal(0, 300, (400, 1, 1))
+    calm, _ = scans.patch_image_processor.slices_of({"volume": noise, "spacing": [0.5, 1.0, 1.0]}, "ct")
+    assert calm.std() < 0.5 * 300 / 2000 * 255
+
+
+def test_slices_are_no_more_than_patches_may_be(scans):
+    scans.patch_image_processor.max_volume_patches = 6
+    found, places = scans.patch_image_processor.slices_of({"volume": np.zeros((90, 2, 2)), "spacing": [5, 1, 1]}, "mri")
+    assert len(found) == 6 and places[:, 0].tolist() == [75.0 * n - 187.5 for n in range(6)]
+
+
+def test_what_is_no_volume_is_refused_as_ever(scans):
+    with pytest.raises(ValueError, match="Expected an image for 'xray', got a dict with volume, spacing"):
+        scans(xray=[{"volume": np.zeros((4, 8, 8)), "spacing": [1, 1, 1]}])
+    with pytest.raises(ValueError, match="a dict with volume and spacing, got one with volume"):
+        scans(ct=[{"volume": np.zeros((4, 8, 8))}])
 
 
 @pytest.mark.parametrize("family", ["bert", "vit"])

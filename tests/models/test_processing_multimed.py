@@ -7,18 +7,24 @@ import json
 import numpy as np
 import pytest
 import torch
-from transformers import AutoProcessor
+from tokenizers import Tokenizer
+from transformers import AutoProcessor, PreTrainedTokenizerFast
 
+from multimed_hf.metrics.answer import normalise
 from multimed_hf.models import (
     MultiMedCellFeatureExtractor,
     MultiMedImageProcessor,
+    MultiMedPeakFeatureExtractor,
     MultiMedProcessor,
     MultiMedSequenceFeatureExtractor,
     MultiMedSignalFeatureExtractor,
 )
 from multimed_hf.models.configuration_multimed import MODALITIES
+from multimed_hf.training.tokenizer import train_tokenizer
 
-PARTS = ["eeg", "genomics", "scrna", "protein"]
+from .conftest import PEAKS
+
+PARTS = ["eeg", "genomics", "scrna", "protein", "peak"]
 
 
 def flat(batch, prefix=""):
@@ -79,6 +85,7 @@ def test_processor_comes_back_from_disk(tester, tmp_path):
         MultiMedImageProcessor(
             24, 12, 9, (2.0, 3.0, 4.0), (2, 3, 4), 50, (-160.0, 240.0), (5.0, 95.0), {"oct": [0.1]}, {"oct": [0.3]}
         ),
+        MultiMedPeakFeatureExtractor(["chr2:5-9", "chr1:7-8"]),
         max_text_tokens=5,
     )
     saved.save_pretrained(tmp_path)
@@ -92,6 +99,7 @@ def test_processor_comes_back_from_disk(tester, tmp_path):
     assert type(loaded.patch_image_processor) is MultiMedImageProcessor
     assert loaded.patch_image_processor.to_dict() == saved.patch_image_processor.to_dict()
     assert loaded.scrna_feature_extractor.genes == ["ZZZ3", "AAA1", "MMM2"]
+    assert loaded.peak_feature_extractor.peaks == ["chr2:5-9", "chr1:7-8"]
     assert loaded.tokenizer.get_vocab() == saved.tokenizer.get_vocab()
     columns = {
         "text": ["no acute disease heart size normal"],
@@ -102,7 +110,7 @@ def test_processor_comes_back_from_disk(tester, tmp_path):
                 "sampling_rate": 160.0,
             }
         ],
-        "genomics": ["ACGU"],
+        "genomics": [{"dna": "ACGU", "peaks": ["chr1:7-8"]}],
         "scrna": [{"genes": ["MMM2", "ZZZ3"], "values": [1.0, 2.0]}],
         "protein": ["MKV"],
         "oct": [np.arange(40 * 60, dtype=np.uint8).reshape(40, 60)],
@@ -112,14 +120,15 @@ def test_processor_comes_back_from_disk(tester, tmp_path):
     assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_a_processor_that_was_saved_before_there_were_images(tester, tmp_path):
+def test_a_processor_that_was_saved_before_there_were_images_and_peaks(tester, tmp_path):
     tester.processor.save_pretrained(tmp_path)
     path = tmp_path / "processor_config.json"
     stored = json.loads(path.read_text())
-    del stored["patch_image_processor"]
+    del stored["patch_image_processor"], stored["peak_feature_extractor"]
     path.write_text(json.dumps(stored))
     loaded = AutoProcessor.from_pretrained(tmp_path)
     assert loaded.patch_image_processor.to_dict() == MultiMedImageProcessor().to_dict()
+    assert loaded.peak_feature_extractor.to_dict() == MultiMedPeakFeatureExtractor().to_dict()
     assert loaded.scrna_feature_extractor.genes == tester.processor.scrna_feature_extractor.genes
 
 
@@ -130,6 +139,24 @@ def test_slices_and_volumes_of_one_modality_stand_in_one_list(tester):
     assert ct["samples"].tolist() == [0, 2, 3]
     assert ct["lengths"].tolist() == [0, 6, 6] and ct["volume_lengths"].tolist() == [1, 0, 1]
     assert len(ct["pixels"]) == len(ct["grid"]) == 12 and len(ct["voxels"]) == len(ct["places"]) == 2
+
+
+def test_dna_and_peaks_of_one_modality_stand_in_one_list(tester):
+    both, named, dna = {"dna": "ACG", "peaks": [3, 0]}, {"peaks": [PEAKS[5]], "dna": None}, {"dna": "TT", "peaks": []}
+    packed = tester.processor(genomics=[both, None, named, "A", dna], text=[None, "normal", None, None, None])
+    genomics = {name: value.tolist() for name, value in packed["inputs"]["genomics"].items()}
+    assert genomics == {
+        "samples": [0, 2, 3, 4],
+        "input_ids": [0, 1, 2, 0, 3, 3],
+        "lengths": [3, 0, 1, 2],
+        "peak_ids": [3, 0, 5],
+        "peak_lengths": [2, 1, 0, 0],
+    }
+    # Where nobody has peaks, a batch is what it always was.
+    plain = tester.processor(genomics=["A", dna])["inputs"]["genomics"]
+    assert plain.keys() == {"input_ids", "lengths", "samples"} and plain["lengths"].tolist() == [1, 2]
+    alone = tester.processor(genomics=[named])["inputs"]["genomics"]
+    assert alone["input_ids"].tolist() == [] and alone["lengths"].tolist() == [0] and alone["peak_ids"].tolist() == [5]
 
 
 def test_wrong_batches_are_refused(tester, eeg):
@@ -148,6 +175,16 @@ def test_wrong_batches_are_refused(tester, eeg):
         "finite EEG values in microvolt, got NaN": {"eeg": [{**eeg, "signal": np.full((1, 9), np.nan)}]},
         "10-10 electrode such as 'C3' or 'FCz', got 'ECG'": {"eeg": [{**eeg, "channels": ["ECG"]}]},
         "letters of 'ACGTN' (N unknown), got ['U']": {"genomics": ["ACGU"]},
+        "a dict with dna and peaks, got ['atac']": {"genomics": [{"atac": [1]}]},
+        "a dict with dna and peaks, got list": {"genomics": [[1, 2]]},
+        "DNA as a string, got int": {"genomics": [{"dna": 7}]},
+        "open peaks as a list of names or indices, got 'chr1:1000-1500'": {"genomics": [{"peaks": "chr1:1000-1500"}]},
+        "DNA, at least one open peak, or both, got neither": {"genomics": [{"peaks": []}]},
+        "peaks of the model's 12, got ['chr9:1-2']": {"genomics": [{"peaks": ["chr9:1-2"]}]},
+        "peak indices below 12, got 12": {"genomics": [{"peaks": [0, 12]}]},
+        "peaks by name or as indices from 0, got [-1]": {"genomics": [{"peaks": [-1]}]},
+        "peaks by name or as indices from 0, got [0.5]": {"genomics": [{"peaks": [0.5]}]},
+        "every open peak once, got [4] repeated": {"genomics": [{"peaks": [4, 1, 4]}]},
         "1 to 8192 letters, got 8193": {"genomics": ["A" * 8193]},
         "1 to 8192 letters, got 0": {"protein": [""]},
         "as many values as genes, at least one, got 1 and 2": {
@@ -161,6 +198,28 @@ def test_wrong_batches_are_refused(tester, eeg):
         assert message in str(error.value)
     with pytest.raises(ValueError, match="at least one token, got an empty one"):
         tester.processor(text=["a"], choices=[["yes", ""]])
+
+
+def test_written_answers_are_read_back():
+    texts = ["Left Lung, 1.5 cm", "Crohn's disease", "none", "adenocarcinoma in 3.25 of 12 nodes", "x-ray"]
+    tokenizer = train_tokenizer(
+        ["lung cm crohn s disease none in of nodes left 1 2 3 5 , . ' - adenocarcinoma x ray"] * 3
+    )
+    processor = MultiMedProcessor(tokenizer)
+    end = tokenizer.sep_token_id
+    labels = processor.encode_answers([*texts[:2], None, *texts[2:]], end)
+    read = processor.decode_answers(labels, end)
+    assert read == [
+        "left lung , 1.5 cm", "crohn's disease", "", "none", "adenocarcinoma in 3.25 of 12 nodes", "x - ray",
+    ]  # fmt: skip
+    assert [normalise(text) for text in read if text] == [normalise(text) for text in texts]
+    # What stands after the end is no answer, and continuations are joined by a tokenizer of old too.
+    assert processor.decode_answers([[*labels[3, :1].tolist(), end, 7, 7]], end) == ["none"]
+    pieces = tokenizer("nodesnone", add_special_tokens=False)["input_ids"]
+    bare = Tokenizer.from_str(json.dumps({**json.loads(tokenizer.backend_tokenizer.to_str()), "decoder": None}))
+    without = MultiMedProcessor(PreTrainedTokenizerFast(tokenizer_object=bare, unk_token="[UNK]", sep_token="[SEP]"))
+    assert len(pieces) > 1 and "##" in without.tokenizer.decode(pieces)
+    assert [each.decode_answers([pieces], end) for each in (processor, without)] == [["nodesnone"]] * 2
 
 
 def test_names_of_what_the_model_takes(tester):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import datasets
 import numpy as np
 import pytest
 import torch
 from transformers import Trainer, TrainingArguments
 
-from multimed_hf.data.heads import heads_in
+from multimed_hf.data.heads import by_label_text, heads_in
 from multimed_hf.data.samples import MultiMedCollator, SampleDataset
 from multimed_hf.data.schema import RowCompleter, features_of
-from multimed_hf.metrics import compute_metrics_for, find_metric, structure
+from multimed_hf.evaluation.predict import predict
+from multimed_hf.metrics import answer, compute_metrics_for, find_metric, structure
+from multimed_hf.training.checkpoint import heads_of_model, new_model
 
 
 def rows(subset, partial):
@@ -77,9 +81,10 @@ def parts():
     ]
 
 
-def trainer_of(tester, parts, folder, **arguments):
-    heads = heads_in({subset: [data] for subset, data in parts})
-    config = tester.config(["text", "scrna", "protein"], tasks=[head.config for head in heads], hidden_dropout=0.1)
+def trainer_of(tester, parts, folder, heads=None, tasks=None, **arguments):
+    heads = heads or heads_in({subset: [data] for subset, data in parts})
+    tasks = tasks or [head.config for head in heads]
+    config = tester.config(["text", "scrna", "protein"], tasks=tasks, hidden_dropout=0.1)
     settings = {
         "output_dir": str(folder),
         "max_steps": 5,
@@ -162,6 +167,80 @@ def test_metrics_of_every_head_in_batches_that_ask_few(tester, parts, tmp_path):
     true = [np.array(row["backbone"])[:, 1] for row in parts[2][1]]
     expected = structure(predicted, true)["tm_score"]
     assert found.metrics[f"test_{structures}/tm_score"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_metrics_of_open_answers_and_label_texts(tester, parts, tmp_path):
+    """Answers of other lengths in every batch: the share of answers that teacher forcing gets right."""
+    name = "medical_question_answering/pubmedqa"
+    opened = parts[1][1].select(range(10, 20)).remove_columns(["choices", "answer"])
+    answers = ["yes", "heart size normal", "no effusion", "maybe", "lungs clear"] * 2
+    opened = opened.add_column("choices", [[]] * 10).add_column("answer", answers).cast(parts[1][1].features)
+    given = [parts[0], ("text", opened)]
+    ends = {"end_token_id": 0}
+    heads = [replace(by_label_text(head), **ends) for head in heads_in({subset: [data] for subset, data in given})]
+    tasks = [{**head.config, **(ends if head.head == "decoder" else {})} for head in heads]
+    for task in tasks:
+        if task.get("head") == "label_text":
+            task["label_ids"] = tester.processor.encode_labels(["yes", "no", "maybe", *"abcdefg"])
+    trainer = trainer_of(tester, given, tmp_path, heads=heads, tasks=tasks, per_device_eval_batch_size=3, max_steps=40)
+    trainer.compute_metrics = compute_metrics_for(trainer.model.config.tasks)
+    trainer.train()
+    metrics = trainer.evaluate()
+    model, processor = trainer.model.eval(), tester.processor
+    samples = list(trainer.eval_dataset)[10:]
+    batch = MultiMedCollator(processor)(samples)
+    written = processor.decode_answers(model.generate_answers(**batch), 0)
+    right = np.mean([text == answer for text, answer in zip(written, answers, strict=True)])
+    assert metrics[f"eval_{name}/open/exact_match"] == pytest.approx(right)
+    assert 0 <= metrics["eval_cell_type_classification/pbmc68k/macro_f1"] <= 1
+    trainer.preprocess_logits_for_metrics = lambda logits, _: {
+        task: value.argmax(-1) if task.endswith("/open") else value for task, value in logits.items()
+    }
+    assert trainer.evaluate()[f"eval_{name}/open/exact_match"] == pytest.approx(right)
+
+
+def test_sixteen_open_answers_are_learnt_by_heart(tester, parts, tmp_path):
+    answers = [
+        f"{first} {second}".strip() for first in ("left", "upper", "my", "no") for second in ("lung", "rib", "eye", "")
+    ]
+    wards = "alder birch cedar dogwood elm fir gum hazel ivy juniper kapok larch maple neem oak pine".split()
+    rows_of_questions = [
+        {
+            "id": f"synthetic/{index}",
+            "source": "synthetic",
+            "group": str(index),
+            "has_text": True,
+            "text": f"seen in {wards[index]} ward",
+            "question": "where is it?",
+            "answer": text,
+            "answer_type": "open",
+        }
+        for index, text in enumerate(answers)
+    ]
+    data = [("vqa", rows("vqa", rows_of_questions))]
+    heads = heads_in({"vqa": [data[0][1]]})
+    small = {"hidden_dropout": 0.0, "input_dropout": 0.0, "head_dropout": 0.0, "drop_path_rate": 0.0}
+    small |= {"hidden_size": 64, "num_hidden_layers": 1, "intermediate_size": 64, "initializer_range": 0.1}
+    torch.manual_seed(0)
+    model, processor = new_model(data, heads, {}, 300, small)
+    heads = heads_of_model(heads, model.config)
+    arguments = TrainingArguments(
+        str(tmp_path),
+        max_steps=100,
+        per_device_train_batch_size=16,
+        learning_rate=4e-3,
+        lr_scheduler_type="constant",
+        remove_unused_columns=False,
+        label_names=["labels"],
+        save_strategy="no",
+        report_to="none",
+        use_cpu=True,
+        disable_tqdm=True,
+    )
+    samples = SampleDataset(data)
+    Trainer(model, arguments, MultiMedCollator(processor, heads), samples).train()
+    (found,) = predict(model, processor, samples, heads, progress=False).values()
+    assert answer(found.predictions, found.references)["exact_match"] == 1.0
 
 
 def test_evaluation_loss_is_the_mean_over_samples(tester, parts, tmp_path):

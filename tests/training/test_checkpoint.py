@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from transformers import AutoModel
 
-from multimed_hf.data.heads import heads_in
+from multimed_hf.data.heads import by_label_text, heads_in
 from multimed_hf.data.samples import MultiMedCollator, SampleDataset
 from multimed_hf.models import MultiMedForMultitask
 from multimed_hf.training.checkpoint import (
@@ -90,6 +90,21 @@ def test_a_new_model_fits_the_rows(make):
     assert len(logits(model, processor, parts, GENES)) == 3
 
 
+def test_a_new_model_knows_the_peaks_of_the_rows_by_name(make):
+    row = {"id": "sortseq_lac/1", "source": "sortseq_lac", "group": "1", "has_genomics": True, "peak_index": [2, 0]}
+    parts = [*cells(make), ("genomics", make("genomics", [row]))]
+    lists = {"scrna": ["x"], "genomics": ["p", "q", "r"]}
+    model, processor = new_model(parts, heads_of(parts[:1]), GENES, 500, SMALL, lists)
+    # No row of the other subset carries any.
+    assert model.config.num_peaks == 3 and processor.peak_feature_extractor.peaks == ["p", "q", "r"]
+    aligned = AlignedSamples(SampleDataset(parts[1:]), alignment(model.config, processor, GENES, lists))
+    assert aligned[0]["inputs"]["genomics"]["peaks"].tolist() == [2, 0]
+    without, processor = new_model(parts[:1], heads_of(parts[:1]), GENES, 500, SMALL, lists)
+    assert without.config.num_peaks == 0 and processor.peak_feature_extractor.peaks == []
+    spared, processor = new_model(parts, heads_of(parts[:1]), GENES, 500, {**SMALL, "num_peaks": 0}, lists)
+    assert spared.config.num_peaks == 0 and processor.peak_feature_extractor.peaks == []
+
+
 def test_a_new_model_takes_over_pretrained_encoders(make, tmp_path):
     bert = write("bert", tmp_path / "bert")
     parts = cells(make) + reports(make)
@@ -113,6 +128,89 @@ def test_rows_without_text_still_give_a_processor_that_can_be_saved(saved):
     model, processor = load_checkpoint(saved)
     assert model.config.modalities == ["scrna"]
     assert len(processor.tokenizer) > 5
+
+
+def questions(make, opened=True, closed=True):
+    common = {"source": "synthetic", "has_text": True, "text": "indication", "question": "where is it?"}
+    kinds = [{"choices": ["yes", "no"], "answer": "no"}] * closed + [{"answer": "hilum"}] * opened
+    rows = [{**common, "id": f"synthetic/{n}", "group": str(n), **kind} for n, kind in enumerate(kinds * 3)]
+    return [("vqa", make("vqa", rows))]
+
+
+CLOSED = "medical_visual_question_answering/synthetic"
+OPEN = f"{CLOSED}/open"
+
+
+def test_answers_that_are_written_are_words_of_a_new_model(make, monkeypatch):
+    from multimed_hf.training import checkpoint
+
+    learnt = []
+    train = checkpoint.train_tokenizer
+    monkeypatch.setattr(
+        checkpoint, "train_tokenizer", lambda texts, size: learnt.append(list(texts)) or train(texts, size)
+    )
+    parts = questions(make)
+    model, processor = new_model(parts, heads_of(parts), {}, 500, SMALL)
+    # Those that are chosen stand among the choices, once.
+    assert learnt[0].count("hilum") == 3 and learnt[0].count("no") == 3 == learnt[0].count("yes")
+    end = processor.tokenizer.sep_token_id
+    assert model.config.tasks == [
+        {"name": CLOSED, "kind": "answer"},
+        {"name": OPEN, "kind": "answer", "head": "decoder", "end_token_id": end},
+    ]
+    heads = heads_of_model(heads_of(parts), model.config)
+    assert [head.end_token_id for head in heads] == [-1, end]
+    labels = MultiMedCollator(processor, heads)(SampleDataset(parts).__getitems__(range(6)))["labels"][OPEN]
+    assert processor.decode_answers(labels, end) == ["", "hilum"] * 3
+
+
+def test_labels_are_read_as_texts(make):
+    parts = cells(make, expression=False)
+    heads = [by_label_text(head) for head in heads_of(parts)]
+    model, processor = new_model(parts, heads, GENES, 500, SMALL)
+    # The cells bring no text, but their labels are one.
+    assert model.config.modalities == ["text", "scrna"]
+    (entry,) = model.config.tasks
+    assert entry["head"] == "label_text" and len(entry["label_ids"]) == len(entry["labels"]) == 10
+    texts = processor.tokenizer.batch_decode(entry["label_ids"], skip_special_tokens=True)
+    assert texts[-1] == "dendritic" and not any("[UNK]" in text for text in texts)
+    (found,) = logits(model, processor, parts, GENES).values()
+    assert found.shape == (6, 10)
+
+
+def test_open_answers_are_added_to_a_checkpoint(make, tmp_path):
+    parts = questions(make, opened=False)
+    model, processor = new_model(parts, heads_of(parts), {}, 500, SMALL)
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    both = questions(make)
+    extended, _, new = extended_model(tmp_path, both, heads_of(both), {}, {})
+    assert new == [OPEN] and extended.config.tasks[1]["head"] == "decoder"
+    before, after = (logits(one, processor, parts, {})[CLOSED] for one in (model, extended))
+    torch.testing.assert_close(before, after, rtol=0, atol=0)
+
+
+def test_a_head_keeps_its_form(make, saved, tmp_path):
+    parts = cells(make, expression=False)
+    heads = heads_of(parts)
+    with pytest.raises(ValueError, match=f"Head '{TYPING}' of .* has head None, the data ask label_text"):
+        extended_model(saved, parts, [by_label_text(head) for head in heads], GENES, {})
+    named, processor = new_model(parts, [by_label_text(head) for head in heads], GENES, 500, SMALL)
+    named.save_pretrained(tmp_path / "named")
+    processor.save_pretrained(tmp_path / "named")
+    extended, _, new = extended_model(tmp_path / "named", parts, heads, GENES, {})
+    assert new == [] and extended.config.tasks == named.config.tasks
+
+
+def test_open_answers_need_embeddings_as_wide_as_the_model(make, tmp_path):
+    encoders = [{"modality": "text", "model": write("bert", tmp_path / "bert")}]
+    parts = questions(make)
+    with pytest.warns(UserWarning, match=rf"of width 16, hidden_size, and those .* have 24: {OPEN}\."):
+        model, _ = new_model(parts, heads_of(parts), {}, 500, {**SMALL, "encoders": encoders})
+    assert [task["name"] for task in model.config.tasks] == [CLOSED]
+    assert [head.name for head in heads_of_model(heads_of(parts), model.config)] == [CLOSED]
+    with pytest.raises(ValueError, match="Expected a tokenizer with a separator or an end token"):
+        new_model(parts, heads_of(parts), {}, 500, {**SMALL, "hidden_size": 24, "encoders": encoders})
 
 
 def test_genes_of_subsets_without_cells_are_no_vocabulary(make):

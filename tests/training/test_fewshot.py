@@ -106,6 +106,14 @@ def test_support_selects_rows_of_every_part(make):
     assert len(set(rows["group"])) == 3 and sorted(rows["eye_state"]) == [0] * 3 + [1] * 3
 
 
+def test_open_and_closed_questions_have_groups_each(make):
+    common = {"source": "synthetic", "has_text": True, "text": "x", "question": "which?"}
+    kinds = ({"choices": ["a", "b"], "answer": "a"}, {"answer": "left"})
+    rows = [{**common, "id": f"synthetic/{n}", "group": str(n), **kinds[n > 2]} for n in range(12)]
+    ((_, chosen_rows),) = support([("vqa", make("vqa", rows))], shots=2)
+    assert sorted(map(len, chosen_rows["choices"])) == [0, 0, 2, 2]
+
+
 def test_support_of_rows_without_labels_is_refused(make):
     rows = [{"id": "openi_reports/1", "source": "openi_reports", "group": "1", "has_text": True, "text": "x"}]
     with pytest.raises(ValueError, match="Expected rows with labels"):

@@ -63,5 +63,40 @@ def test_the_samples_themselves_stay_as_they_are(samples):
     np.testing.assert_array_equal(before["inputs"]["scrna"]["genes"], after["inputs"]["scrna"]["genes"])
 
 
+def chromatin(make, **columns):
+    row = {"id": "synthetic/1", "source": "synthetic", "group": "1", "has_genomics": True, **columns}
+    return SampleDataset([("scrna", make("scrna", [row]))])
+
+
+def align_peaks(samples, known, names=("a", "b", "c", "d")):
+    return AlignedSamples(samples, GeneAlignment({}, peaks={"scrna": list(names)} if names else {}, known_peaks=known))
+
+
+def test_peaks_take_the_numbers_of_the_model(make):
+    both = chromatin(make, dna="ACGT", peak_index=[0, 2, 3])
+    found = align_peaks(both, ["d", "z", "a"])[0]["inputs"]["genomics"]
+    assert found["dna"] == "ACGT" and found["peaks"].tolist() == [2, 0]
+    alone = align_peaks(chromatin(make, peak_index=[1, 2]), ["c", "b"])[0]["inputs"]["genomics"]
+    assert alone.keys() == {"peaks"} and alone["peaks"].tolist() == [1, 0]
+
+
+def test_dna_stays_where_no_peak_is_known(make):
+    both = chromatin(make, dna="ACGT", peak_index=[0, 2])
+    for aligned in (align_peaks(both, ["b", "d"]), align_peaks(both, []), align_peaks(both, ["a"], names=())):
+        assert aligned[0]["inputs"] == {"genomics": "ACGT"}
+    cell = chromatin(make, peak_index=[0], has_scrna=True, gene_index=[0], gene_value=[1.0])
+    assert align_peaks(cell, [])[0]["inputs"].keys() == {"scrna"}
+
+
+def test_chromatin_with_nothing_left_is_refused(make):
+    with pytest.raises(ValueError, match=r"'synthetic/1' of 'scrna' has no peak that the model knows"):
+        align_peaks(chromatin(make, peak_index=[0, 2]), ["b"])[0]
+
+
+def test_unknown_names_the_peaks():
+    genes = GeneAlignment({"scrna": ["A"]}, ["A"], peaks={"scrna": ["a", "b", "c"]}, known_peaks=["c", "a"])
+    assert genes.unknown("scrna", "peaks") == ["b"] and genes.unknown("scrna") == genes.unknown("eeg", "peaks") == []
+
+
 def test_unknown_names_the_symbols():
     assert GeneAlignment({"scrna": ["A", "B", "C"]}, ["C", "A"]).unknown("scrna") == ["B"]

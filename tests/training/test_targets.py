@@ -25,6 +25,14 @@ def test_rows_say_their_group_head_and_classes(make):
     assert [row.classes for row in rows] == [("Dendritic",), (), ()]
 
 
+def test_questions_without_candidates_are_another_head(make):
+    common = {"source": "synthetic", "has_text": True, "text": "x", "question": "which?"}
+    kinds = ({"choices": ["a", "b"], "answer": "a"}, {"answer": "left"}, {})
+    rows = [{**common, "id": f"synthetic/{n}", "group": str(n), **kind} for n, kind in enumerate(kinds)]
+    name = "medical_visual_question_answering/synthetic"
+    assert [row.head for row in labelled_rows("vqa", make("vqa", rows))] == [name, f"{name}/open", ""]
+
+
 def test_classes_of_several_labels_are_those_present(make):
     findings = {"opacity": "present", "nodule": "uncertain", "normal": "absent", "scoliosis": "present"}
     row = {"id": "openi_reports/1", "source": "openi_reports", "group": "1", "has_text": True, "text": "x"}

@@ -41,6 +41,11 @@ def test_words_fall_apart_into_pieces_and_strange_letters_are_unknown():
     assert tokenizer.tokenize("心") == ["[UNK]"]
 
 
+def test_words_are_put_together_again():
+    tokenizer = train_tokenizer(TEXTS)
+    assert tokenizer.decode(tokenizer("heartlungs clear", add_special_tokens=False)["input_ids"]) == "heartlungs clear"
+
+
 def test_vocabulary_is_bounded():
     words = ["".join(random.Random(number).choices("abcdefgh", k=6)) for number in range(500)]
     assert len(train_tokenizer(words, vocab_size=100)) == 100

@@ -12,6 +12,7 @@ from datasets import load_dataset
 from transformers import AutoModel, AutoProcessor, Trainer, TrainingArguments
 
 from multimed_hf.training.checkpoint import load_checkpoint
+from multimed_hf.training.hardware import device_name
 from multimed_hf.training.train import Settings, check_data, fit, training_arguments
 
 from ..models.pretrained import write
@@ -77,6 +78,12 @@ def test_the_record_says_what_was_trained_on_what(built, tiny, trained):
     assert record["settings"]["max_steps"] == tiny.max_steps and record["settings"]["config"] == tiny.config
     assert (record["seed"], record["shots"], record["lora"], record["processes"]) == (0, None, False, 1)
     assert record["report"]["heads"] == trained.heads
+    assert record["report"]["device"] == device_name(torch.device("cpu"), 1) == trained.device
+    rows = {
+        subset: {name: one["rows"]["train"] for name, one in manifest["subsets"][subset]["sources"].items()}
+        for subset in ("genomics", "text")
+    }
+    assert record["report"]["rows"] == rows == trained.rows
 
 
 def test_regression_heads_hold_the_statistics_of_the_train_split(built, trained):
@@ -262,7 +269,7 @@ def test_genes_that_the_start_does_not_know_are_left_out_with_a_warning(tiny, tm
     start = fit(tmp_path / "old", output_dir=tmp_path / "start", settings=tiny, progress=False).checkpoint
     monkeypatch.setattr(scripts.Cells, "symbols", ("NEW", "ACTB", "MS4A1"))
     build(["scrna"], out=tmp_path / "new")
-    with pytest.warns(UserWarning, match=r"The start checkpoint does not know 1 of the 3 genes of scrna \(NEW\)"):
+    with pytest.warns(UserWarning, match=r"The model does not know 1 of the 3 genes of scrna \(NEW\)"):
         report = fit(
             tmp_path / "new",
             output_dir=tmp_path / "run",
@@ -272,6 +279,40 @@ def test_genes_that_the_start_does_not_know_are_left_out_with_a_warning(tiny, tm
         )
     _, processor = load_checkpoint(report.checkpoint)
     assert processor.scrna_feature_extractor.genes == ["ACTB", "CD3D", "MS4A1"]
+
+
+def test_peaks_are_read_where_rows_carry_them(tiny, tmp_path, monkeypatch):
+    from multimed_hf.data.build import build
+    from multimed_hf.evaluation.evaluate import evaluate_checkpoint
+
+    from ..data import tiny as scripts
+
+    scripts.install(monkeypatch)
+    build(["scrna"], out=tmp_path / "old")
+    start = fit(tmp_path / "old", output_dir=tmp_path / "start", settings=tiny, progress=False).checkpoint
+    monkeypatch.setattr(scripts.CellsBuilder, "readers", (scripts.Chromatin,))
+    build(["scrna"], out=tmp_path / "data")
+    checkpoint = fit(tmp_path / "data", output_dir=tmp_path / "run", settings=tiny, progress=False).checkpoint
+    model, processor = load_checkpoint(checkpoint)
+    assert model.config.num_peaks == 3 and processor.peak_feature_extractor.peaks == list(scripts.Chromatin.regions)
+    # Other data of the same kind name their peaks in another order, and one that the model has not seen.
+    monkeypatch.setattr(scripts.Chromatin, "regions", ("chr2:5-8", "chr7:1-2"))
+    build(["scrna"], out=tmp_path / "other")
+    settings = replace(tiny, config={})
+    with pytest.warns(UserWarning, match=r"The model does not know 1 of the 2 peaks of scrna \(chr7:1-2\)"):
+        fit(tmp_path / "other", output_dir=tmp_path / "on", start=checkpoint, settings=settings, progress=False)
+    given = []
+    read = type(processor.peak_feature_extractor).__call__
+    monkeypatch.setattr(
+        type(processor.peak_feature_extractor),
+        "__call__",
+        lambda self, sets: given.extend([np.asarray(each).tolist() for each in sets]) or read(self, sets),
+    )
+    assert evaluate_checkpoint(checkpoint, tmp_path / "other", progress=False)[0].n
+    assert given and all(each == [2] for each in given)
+    # A model that reads no chromatin says so, and not that it lacks peaks.
+    with pytest.raises(ValueError, match="The data carry genomics, which"):
+        fit(tmp_path / "data", output_dir=tmp_path / "off", start=start, settings=settings, progress=False)
 
 
 def test_settings_are_replaced_by_name(built, tiny, tmp_path):

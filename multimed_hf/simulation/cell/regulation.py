@@ -19,6 +19,7 @@ from .motifs import NUCLEOTIDES, draw_motifs, site_weight
 GENES = tuple(f"SIM-G{number:04d}" for number in range(1, 2001))
 PROTEINS = tuple(f"SIM-P{number:02d}" for number in range(1, 25))
 PEAKS = 3000
+PEAK_NAMES = tuple(f"SIM-PEAK{number:04d}" for number in range(1, PEAKS + 1))
 FACTORS = 40
 """Transcription factors."""
 

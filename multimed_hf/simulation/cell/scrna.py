@@ -21,7 +21,7 @@ from ..generator import SubsetGenerator
 from ..patient import SITES, Patient, draw_patient, random_of
 from ..settings import Simulation
 from .cells import Cell, donor_of, expected_counts, is_second_population, log_likelihood, simulate_cell
-from .regulation import GENES, PROTEINS, world_of
+from .regulation import GENES, PEAK_NAMES, PROTEINS, world_of
 
 COUNTS_PER_CELL = 10_000
 
@@ -60,6 +60,7 @@ class Generator(SubsetGenerator):
     members = 2 * CELLS_PER_DONOR
     shifts = ("donor", "site", "cell_type")
     genes = (*GENES, *PROTEINS)
+    peaks = PEAK_NAMES
 
     def patient(self, number: int) -> Patient:
         return _donor(self.simulation, number)

@@ -72,6 +72,7 @@ def test_a_row_does_not_depend_on_others_and_is_complete(index: int, seed: int) 
 def test_the_generator_is_the_declared_one() -> None:
     assert isinstance(generator_of("scrna"), Generator)
     assert Generator.genes == (*GENES, *PROTEINS) and len(set(Generator.genes)) == 2024
+    assert len(set(Generator.peaks)) == 3000
     assert set(FREQUENCIES) == set(TYPES) == set(get_source("scrna", "synthetic").targets[0].labels)
     assert sum(FREQUENCIES.values()) == pytest.approx(1)
     assert Generator.rows == Generator.cohort * Generator.members == 3000
