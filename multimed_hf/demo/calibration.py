@@ -41,7 +41,7 @@ def calibration_note(results: Sequence[Result], head: str) -> str:
         error = result.scores.get("ece")
         if result.head != head or error is None or result.zero_shot:
             continue
-        source = "synthetic data" if result.synthetic else result.source
+        source = f"synthetic {result.subset} data" if result.synthetic else result.source
         notes.append(
             f"Calibration: on the {result.split} split of {source} ({result.n:,} rows) probabilities were off by "
             f"{error:.2f} on average (expected calibration error)."

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..evaluation.report import lines
+from ..evaluation.report import NO_INTERVAL, lines
 from ..evaluation.results import Result, read_results
 
 HEAD = ("Model", "Task", "Source", "Split", "Metric", "Score", "Low", "High", "Classical", "Gap", "Rows")
@@ -60,6 +60,8 @@ def rows(results: Sequence[Result]) -> list[list[str | float | int | None]]:
 def notes(results: Sequence[Result]) -> list[str]:
     """What the scores do not say, each once."""
     _, found = lines(results)
+    # A cell without a number is empty on the page.
+    found = [f"No Low and High{note[1:]}" if note == NO_INTERVAL else note for note in found]
     return list(dict.fromkeys(note.partition("] ")[2] or note for note in found))
 
 
@@ -114,7 +116,8 @@ def _words(result: Result) -> str:
 
 
 def _source(result: Result) -> str:
-    return "synthetic" if result.synthetic else result.source
+    """What the rows come from; several subsets share the name of synthetic ones, and of their tasks."""
+    return f"synthetic {result.subset}" if result.synthetic else result.source
 
 
 def _classical(result: Result) -> float | None:

@@ -30,6 +30,9 @@ _KEPT = (300, 900)
 """Seconds between two rounds that remove what was uploaded and never read, and the age at which it goes."""
 _SESSION_SECONDS = 1800
 _WAITING = 64
+_LIMIT = f"A file may have up to {MOST_BYTES // MEGABYTE} MB, and is removed once read."
+_DROP = 170
+"""Height of where a file is dropped, pixels: its label stands in its corner, above its icon."""
 _NAMES = {"oct": "OCT", "xray": "X-ray", "ct": "CT", "mri": "MRI", "eeg": "EEG", "genomics": "DNA", "scrna": "Cell"}
 
 
@@ -64,7 +67,16 @@ def serve(page: Blocks, port: int | None = None, block: bool = True) -> str:
     from starlette.middleware import Middleware
 
     # Fonts of the visitor's machine: no other server is asked for anything.
-    theme = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+    theme = gr.themes.Default(
+        primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+    )
+    # Gradio turns the button paler under the pointer, to where its white words are hard to read.
+    theme = theme.set(
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_800",
+    )
     _, address, _ = page.launch(
         server_port=port,
         share=False,
@@ -117,10 +129,6 @@ def _try_it(gr: Any, predictor: Predictor) -> None:
         with gr.Column():
             predict = gr.Button("Predict", variant="primary", elem_id="predict")
             said = gr.HTML(elem_id="answers")
-            with gr.Accordion("Why?", open=False):
-                head = gr.Dropdown([], label="Head to explain")
-                why = gr.Button("Explain", elem_id="explain")
-                picture_of = gr.HTML(elem_id="explanation")
             question = candidates = gr.State("")
             if predictor.answers_questions:
                 with gr.Accordion("Ask a question", open=False):
@@ -135,6 +143,11 @@ def _try_it(gr: Any, predictor: Predictor) -> None:
                     compare = gr.Button("Compare", elem_id="compare")
                     compared = gr.HTML(elem_id="compared")
                 _on(compare, actions.compare, [labels, session, *typed], [compared], "compare", model=True)
+    # Below both columns: half the page is too narrow to read the picture.
+    with gr.Accordion("Why?", open=False):
+        head = gr.Dropdown([], label="Head to explain")
+        why = gr.Button("Explain", elem_id="explain")
+        picture_of = gr.HTML(elem_id="explanation")
 
     def predict_and_offer(session: Any, *typed: str) -> tuple[str, Any, str]:
         heads = actions.heads(session, *typed)
@@ -160,13 +173,12 @@ def _try_it(gr: Any, predictor: Predictor) -> None:
 def _input(gr: Any, actions: Actions, session: Any, modality: str) -> tuple[Any, Any]:
     """Where one modality is given: a box to type in or to drop a file on, and what was read."""
     suffixes = list(SUFFIXES[modality])
-    size = MOST_BYTES // MEGABYTE
     with gr.Accordion(_called(modality), open=False, elem_id=f"input-{modality}"):
         what = "; ".join(column.meaning for column in MODALITY_COLUMNS[modality][:1])
-        gr.Markdown(f"{what[:1].upper()}{what[1:]}. {_hint(modality)}".strip())
+        gr.Markdown(" ".join(filter(None, (f"{what[:1].upper()}{what[1:]}.", _hint(modality), _LIMIT))))
         if modality in TYPED:
             box = gr.Textbox(label=_called(modality), lines=4, elem_id=f"type-{modality}")
-            file = gr.File(label=f"or a file ({', '.join(suffixes)})", elem_id=f"file-{modality}", height=120)
+            file = gr.File(label=f"or {', '.join(suffixes)}", elem_id=f"file-{modality}", height=_DROP)
             status = gr.HTML(elem_id=f"read-{modality}")
 
             def fill(path: str | None) -> tuple[str, str, None]:
@@ -177,9 +189,7 @@ def _input(gr: Any, actions: Actions, session: Any, modality: str) -> tuple[Any,
         rate = gr.State(0.0)
         if modality == "eeg":
             rate = gr.Number(160.0, label="Sampling rate of CSV files, Hz", minimum=1)
-        file = gr.File(
-            label=f"{', '.join(suffixes)}, up to {size} MB; removed once read", elem_id=f"file-{modality}", height=140
-        )
+        file = gr.File(label=", ".join(suffixes), elem_id=f"file-{modality}", height=_DROP)
         status = gr.HTML(elem_id=f"read-{modality}")
 
         def upload(path: str | None, rate: float | None, session: Any) -> tuple[Any, str, None]:
@@ -193,15 +203,14 @@ def _leaderboard(gr: Any, results: Sequence[Result]) -> None:
     if not results:
         gr.Markdown("No results: start the demo with `--results` and one or more files that `multimed evaluate` wrote.")
         return
-    table = rows(results)
+    gr.Markdown("Higher is better. The button \u22ee in a heading sorts.")
     gr.Dataframe(
-        table,
+        rows(results),
         headers=list(HEAD),
         datatype=list(KINDS),
         interactive=False,
-        label="Main scores, higher is better",
+        label="Main scores",
         show_search="filter",
-        pinned_columns=1,
         elem_id="leaderboard",
     )
     drawn = radar(results)

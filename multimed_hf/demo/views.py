@@ -12,18 +12,27 @@ CSS = """
 .mm-notice {border-left: 6px solid #D55E00; padding: .6rem 1rem; background: var(--background-fill-secondary);
   color: var(--body-text-color); border-radius: 4px}
 .mm-problem {border-left: 6px solid #D55E00; padding: .5rem 1rem; color: var(--body-text-color)}
-.mm-given {margin: 0; color: var(--body-text-color)}
-.mm-head {margin: 0 0 1.2rem; color: var(--body-text-color)}
+.mm-given {margin: 0 0 .8rem; color: var(--body-text-color)}
+.mm-head {margin: 0 0 1.4rem; color: var(--body-text-color)}
 .mm-head h3 {margin: 0 0 .3rem; font-size: 1rem; overflow-wrap: anywhere}
-.mm-head p {margin: .2rem 0; font-size: .85rem; color: var(--body-text-color-subdued)}
+.mm-head p {margin: .2rem 0; font-size: .85rem; color: var(--body-text-color)}
 .mm-head p.mm-words {font-size: 1rem; color: var(--body-text-color)}
-.mm-head table {width: 100%; border-collapse: collapse; table-layout: fixed}
-.mm-head th, .mm-head td {padding: .15rem .4rem .15rem 0; text-align: left; font-weight: 400; border: 0;
-  overflow-wrap: anywhere}
+.mm-head table {width: 100%; border-collapse: collapse; table-layout: fixed; margin: .3rem 0}
+.mm-head th, .mm-head td {padding: .15rem .4rem .15rem 0; text-align: left; font-weight: 400; overflow-wrap: anywhere}
+.mm-head :is(table, tbody, tr, th, td) {border: 0}
 .mm-head td.mm-number {width: 4.5rem; text-align: right; font-variant-numeric: tabular-nums}
 .mm-bar {background: var(--border-color-primary); border-radius: 3px; height: .7rem}
 .mm-bar div {background: #0072B2; border-radius: 3px; height: .7rem}
-.mm-picture img {max-width: 100%; height: auto; background: white}
+.mm-picture {overflow-x: auto}
+.mm-picture img {display: block; width: 100%; min-width: 38rem; max-width: 62rem; height: auto; margin: 0 auto;
+  padding: .6rem; background: white; border-radius: 4px}
+#leaderboard {--font-mono: var(--font); --input-text-size: .8rem}
+#leaderboard [aria-colindex="1"] {position: sticky; left: 0; z-index: 1; background: inherit;
+  box-shadow: 1px 0 var(--border-color-primary)}
+@media (hover: none), (max-width: 640px) {
+  #leaderboard th .cell-menu-button {display: flex; position: static; transform: none}
+}
+#leaderboard thead tr {background: var(--body-background-fill)}
 """
 """The page's own style. Colours that carry meaning are those that colour-blind readers tell apart."""
 
@@ -60,7 +69,8 @@ def picture(png: bytes, words: str) -> str:
 def _answer(answer: Answer) -> str:
     shown = answer.scores[:_SHOWN_LABELS]
     more = answer.more + len(answer.scores) - len(shown)
-    parts = [f"<h3>{escape(answer.head)}</h3>"]
+    # Long names break between their words.
+    parts = [f"<h3>{escape(answer.head).replace('_', '_<wbr>')}</h3>"]
     if answer.words:
         parts.append(f'<p class="mm-words">{escape(answer.words)}</p>')
     if shown:

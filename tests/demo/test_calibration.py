@@ -13,7 +13,7 @@ def test_what_was_measured_is_said():
     note = calibration_note(found, "disease/set")
     assert "0.50" not in note
     assert "test split of release (1,200 rows)" in note and "off by 0.12 on average" in note
-    assert "synthetic data" in calibration_note([replace(found[0], synthetic=True)], "disease/set")
+    assert "synthetic xray data" in calibration_note([replace(found[0], synthetic=True)], "disease/set")
 
 
 def test_what_was_not_measured_is_said_too():

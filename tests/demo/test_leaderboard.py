@@ -24,7 +24,7 @@ def test_lines_hold_numbers_and_say_what_they_are_of():
     assert dict(zip(HEAD, line, strict=True)) == {
         "Model": "one/checkpoint",
         "Task": "disease_classification*",
-        "Source": "synthetic",
+        "Source": "synthetic xray",
         "Split": "test",
         "Metric": "accuracy",
         "Score": 0.712,
@@ -44,6 +44,8 @@ def test_lines_hold_numbers_and_say_what_they_are_of():
 def test_notes_stand_once():
     found = notes([result(), result(head="disease/other"), result(source="other", limits="two hospitals")])
     assert [note for note in found if "hospital" in note] == ["release: one hospital.", "other: two hospitals."]
+    (empty,) = [note for note in notes([result(low=None, high=None)]) if "interval" in note]
+    assert empty.startswith("No Low and High: no interval.")
 
 
 def test_a_radar_needs_three_scores_that_all_models_have():

@@ -12,16 +12,13 @@ from multimed_hf.models.configuration_multimed import KINDS
 MODALITIES = ["text", "eeg", "scrna", "protein", "oct"]
 SAMPLES = 32
 STEPS = 400
-LIKELIHOODS = ["single_label", "multi_label", "answer", "label_text", "label_texts"]
+LIKELIHOODS = ["single_label", "multi_label", "ordinal", "answer", "label_text", "label_texts"]
 THRESHOLDS = {
     # Cross-entropy, in nats: the right label has a probability of 0.95.
     **dict.fromkeys(LIKELIHOODS, 0.05),
     # Squared error, in units of the variance of the targets.
     "regression": 0.01,
     "low_rank": 0.01,
-    # Thresholds start one unit apart and move by the learning rate, so that labels between two of them stay unsure for long:
-    # with all of them right, 0.25 for the label in the middle would give a cross-entropy of 1.4.
-    "ordinal": 0.5,
     # Frame-aligned and four times the orientation error of backbones that can be built, 5 before training.
     "structure": 0.5,
     # What a partial likelihood goes to depends on ties and censoring: the order of risks counts, see `right`.
