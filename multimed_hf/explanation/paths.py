@@ -6,8 +6,9 @@ gene, a letter, a word, a peak. At 1 the model reads the sample, at 0 the baseli
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,7 @@ VALUES = {
 
 
 @dataclass(frozen=True)
-class Path:
+class Path(ABC):
     """One part of one modality, and what it is moved along. A subclass says how.
 
     Attributes:
@@ -50,10 +51,9 @@ class Path:
         """What is moved, as packed."""
         return self.sample.inputs[self.modality][self.key]
 
-    @contextmanager
-    def at(self, dials: torch.Tensor) -> Iterator[dict[str, Any]]:
+    @abstractmethod
+    def at(self, dials: torch.Tensor) -> AbstractContextManager[dict[str, Any]]:
         """Arguments of the model for one copy of the sample per row of `dials` `(copies, *shape of values)`; valid inside."""
-        raise NotImplementedError
 
     def _copies(self, dials: torch.Tensor) -> dict[str, Any]:
         return self.sample.copies([self.sample.modalities] * len(dials))
