@@ -2,7 +2,8 @@
 
 For each experiment: synthetic rows of a population of its own are built, `MultiMedForMultitask` is trained from random weights
 on the train split by `multimed_hf.training.train.fit`, and its predictions are set beside those of the trivial and the
-classical baseline of `multimed_hf.evaluation.baselines`. Settings were chosen with `--split validation`.
+classical baseline of `multimed_hf.evaluation.baselines`. Choose settings with `--split validation`;
+docs/results.md says how those below came about.
 
     python benchmarks/learning.py [--only NAME ...] [--seeds 1] [--split test] [--out runs/learning]
 
@@ -49,8 +50,6 @@ class Experiment:
 
 _OCT = {"epochs": 6, "learning_rate": 2e-3, "config": {"image_size": 112}}
 _IMAGES = {"epochs": 5, "learning_rate": 2e-3, "config": {"image_size": 96}}
-# Fewer rows a head, and of several organs.
-_LONG = {**_IMAGES, "epochs": 25}
 # Microaneurysms are a pixel or two wide.
 _FUNDUS = {"epochs": 10, "learning_rate": 2e-3, "config": {"image_size": 224, "image_patch_size": 32}}
 
@@ -58,10 +57,10 @@ EXPERIMENTS: dict[str, Experiment] = {
     "oct": Experiment("oct", 2000, _OCT),
     "pathology": Experiment("pathology", 2000, _IMAGES),
     "bone_age": Experiment("bone_age", 2000, _IMAGES),
-    "xray": Experiment("xray", 2000, _LONG),
+    "xray": Experiment("xray", 2000, _IMAGES),
     "fundus": Experiment("fundus", 2000, _FUNDUS),
-    "mri": Experiment("mri", 2000, _LONG),
-    "ct": Experiment("ct", 2000, _LONG),
+    "mri": Experiment("mri", 2000, _IMAGES),
+    "ct": Experiment("ct", 2000, _IMAGES),
     "genomics": Experiment("genomics", 3000, {"epochs": 10, "learning_rate": 2e-3}),
 }
 """Name to experiment."""
