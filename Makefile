@@ -20,7 +20,7 @@ quickstart: .venv/done-run .venv/done-carriers .carriers/done  ## set up, build 
 	@echo "==> quickstart"
 	@$(BIN)/multimed quickstart
 
-test: lint .venv/done-carriers  ## set up, lint, check types, run the tests
+test: lint .venv/done-carriers .olah/done  ## set up, lint, check types, run the tests
 	@echo "==> pytest"
 	@$(BIN)/python -m pytest -q
 
@@ -38,7 +38,7 @@ pictures: .venv/done-run  ## draw what synthetic data look like, into docs/synth
 	@$(BIN)/python docs/synthetic/draw.py
 
 clean:  ## remove the environment, the carriers and caches; data and runs stay
-	rm -rf .venv .carriers build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .carriers .olah build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment -------------------------------------------------------------------------------------------------
@@ -91,4 +91,14 @@ clean:  ## remove the environment, the carriers and caches; data and runs stay
 	dpkg -x r-cran-mlbench_*.deb ..; } >.carriers/log 2>&1 || true
 	@rm -rf .carriers/apt
 	@[ -f $(MLBENCH) ] || echo "    not to be had here (see .carriers/log): splice junctions are left out; make clean, then try again"
+	@touch $@
+
+# --- a mirror of the Hub that others wrote, which the tests of publishing read from too; it pins older libraries -------
+
+.olah/done:
+	@echo "==> the mirror olah, in an environment of its own"
+	@rm -rf .olah
+	@$(PYTHON) -m venv .olah
+	@.olah/bin/python -m pip --disable-pip-version-check install -q 'olah>=0.5.4,<0.6' >.olah/log 2>&1 || \
+	{ rm -f .olah/bin/olah-cli; echo "    not to be had here (see .olah/log): its tests are left out"; }
 	@touch $@

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+import urllib.request
 
 import numpy as np
 import pytest
@@ -280,3 +281,13 @@ def test_data_sets_models_and_metrics_load(hub, ask, tmp_path):
     )
     assert (seen["same"], seen["rows"], seen["features"]) == (True, 40, True)
     np.testing.assert_allclose(seen["logits"], expected["logits"], atol=1e-6)
+
+
+def test_what_can_be_read_can_be_asked_about(hub):
+    """Mirrors look whether a repository is there before they ask for anything in it."""
+    hub.store.create("model", "org/model", private=False)
+    for path in ("/api/models/org/model", "/api/models/org/model/tree/main"):
+        with urllib.request.urlopen(hub.url + path) as whole:
+            length = len(whole.read())
+        with urllib.request.urlopen(urllib.request.Request(hub.url + path, method="HEAD")) as head:
+            assert head.read() == b"" and head.headers["Content-Length"] == str(length)

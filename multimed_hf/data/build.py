@@ -27,7 +27,7 @@ from .manifest import (
     SourceRecord,
     SubsetRecord,
     fingerprint_of,
-    hash_file,
+    hash_files,
 )
 from .plan import check_data_dirs, check_simulation, plan_sources
 
@@ -212,7 +212,8 @@ def _generate(builder: MultiMedBuilder, partial: Path, num_proc: int | None) -> 
         if named:
             _write_list(folder / f"{kind}.csv", LISTED[kind], named)
     counts = _count_rows(folder, [split.name for split in splits])
-    files = {f"{subset}/{path.name}": hash_file(path) for path in sorted(folder.iterdir())}
+    written = sorted(folder.iterdir())
+    files = {f"{subset}/{path.name}": record for path, record in zip(written, hash_files(written), strict=True)}
     return SubsetRecord(
         fingerprint=fingerprint_of(files),
         version=__version__,

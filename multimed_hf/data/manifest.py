@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ PARTIAL = ".partial-"
 """Prefix of what is not finished; `datasets` and the Hub's viewer skip hidden names."""
 
 _FORMAT = 2
+_READ_AT_A_TIME = 4
 
 
 @dataclass(frozen=True)
@@ -125,10 +127,15 @@ def _subset_record(content: Mapping[str, Any]) -> SubsetRecord:
     return SubsetRecord(**{**content, "sources": sources, "files": files})
 
 
-def hash_file(path: Path) -> FileRecord:
-    """The record of a file as it is now."""
-    with path.open("rb") as stream:
-        return FileRecord(hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size)
+def hash_files(paths: Iterable[Path]) -> list[FileRecord]:
+    """The records of files as they are now; several are read at a time."""
+
+    def record(path: Path) -> FileRecord:
+        with path.open("rb") as stream:
+            return FileRecord(hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size)
+
+    with ThreadPoolExecutor(_READ_AT_A_TIME) as pool:
+        return list(pool.map(record, paths))
 
 
 def fingerprint_of(files: Mapping[str, FileRecord]) -> str:
@@ -182,13 +189,14 @@ def verify(out: str | os.PathLike[str]) -> list[str]:
 
 def verify_subset(folder: Path, name: str, record: SubsetRecord) -> list[str]:
     """The problems of one subset's files, one sentence each."""
+    present = [path for path in record.files if (folder / path).is_file()]
+    hashed = dict(zip(present, hash_files(folder / path for path in present), strict=True))
     problems = []
     for path, expected in record.files.items():
-        if not (folder / path).is_file():
+        found = hashed.get(path)
+        if found is None:
             problems.append(f"{path} is missing: build {name} again.")
-            continue
-        found = hash_file(folder / path)
-        if found.size != expected.size:
+        elif found.size != expected.size:
             problems.append(f"{path} has {found.size} bytes, expected {expected.size}: build {name} again.")
         elif found != expected:
             problems.append(f"{path} has other content than was built: build {name} again.")

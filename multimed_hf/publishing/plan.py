@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
-from ..data.manifest import FileRecord, hash_file
+from ..data.manifest import FileRecord, hash_files
 from ..wording import counted
 
 RepoType = Literal["dataset", "model", "space"]
@@ -107,12 +107,13 @@ def from_bytes(path: str, content: bytes) -> PlannedFile:
 
 def from_folder(folder: Path) -> tuple[PlannedFile, ...]:
     """All files below a folder but for hidden ones and what Python compiled, in order."""
-    found = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
-    return tuple(
-        PlannedFile(name.as_posix(), path, hash_file(path))
-        for name, path in sorted(found.items())
+    found = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    kept = {
+        name.as_posix(): path
+        for name, path in found.items()
         if not any(part.startswith(".") or part == "__pycache__" for part in name.parts)
-    )
+    }
+    return tuple(map(PlannedFile, kept, kept.values(), hash_files(kept.values())))
 
 
 def _size(size: float) -> str:

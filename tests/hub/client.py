@@ -13,18 +13,18 @@ from .server import Hub
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def environment(hub: Hub, home: Path, token: str = "", **more: str) -> dict[str, str]:
+def environment(hub: Hub | str, home: Path, token: str = "", **more: str) -> dict[str, str]:
     """The environment of a user who knows this Hub and no other.
 
     Args:
-        hub: the Hub.
+        hub: the Hub, or the address of another.
         home: where the user's caches lie.
         token: the user's token; empty for none.
         more: more variables.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGINGFACE_"))}
     return kept | {
-        "HF_ENDPOINT": hub.url,
+        "HF_ENDPOINT": hub if isinstance(hub, str) else hub.url,
         "HF_HOME": str(home),
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -37,7 +37,7 @@ def environment(hub: Hub, home: Path, token: str = "", **more: str) -> dict[str,
     }
 
 
-def run(hub: Hub, home: Path, code: str, token: str = "", cwd: Path | None = None) -> str:
+def run(hub: Hub | str, home: Path, code: str, token: str = "", cwd: Path | None = None) -> str:
     """What Python code of a user prints.
 
     Raises:

@@ -28,8 +28,10 @@ def route(hub: Hub, request: Request) -> Answer:
     Raises:
         Refusal: it is an error.
     """
+    # What can be read can be asked about: the answer to HEAD is that to GET without its body.
+    asked = "GET" if request.method == "HEAD" else request.method
     for method, pattern, answer in _ROUTES:
-        if request.method in method and (match := re.fullmatch(pattern, request.path)):
+        if asked == method and (match := re.fullmatch(pattern, request.path)):
             # One request at a time changes what is kept; contents come without the lock.
             if request.path.startswith("/storage/"):
                 return answer(hub, request, match)
@@ -324,26 +326,26 @@ def _folder(path: str) -> dict[str, Any]:
     return {"type": "directory", "path": path, "size": 0, "oid": hashlib.sha1(path.encode()).hexdigest()}
 
 
-_ROUTES: list[tuple[tuple[str, ...], str, Callable[[Hub, Request, Match], Answer]]] = [
-    (("GET",), "/api/whoami-v2", _whoami),
-    (("GET",), "/api/organizations/([^/]+)/overview", _organisation),
-    (("POST",), "/api/validate-yaml", _validate_yaml),
-    (("POST",), "/api/repos/create", _create),
-    (("DELETE",), "/api/repos/delete", _delete),
-    (("GET",), "/api/(models|datasets|spaces)", _list),
-    (("GET",), rf"{_REPO}(?:/revision/([^/]+))?", _info),
-    (("GET",), rf"{_REPO}/tree/([^/]+)(?:/(.*))?", _tree),
-    (("POST",), rf"{_REPO}/paths-info/([^/]+)", _paths_info),
-    (("POST",), rf"{_REPO}/preupload/([^/]+)", _preupload),
-    (("POST",), rf"{_REPO}/commit/([^/]+)", _commit),
-    (("GET",), rf"{_REPO}/commits/([^/]+)", _commits),
-    (("GET",), rf"{_REPO}/refs", _refs),
-    (("POST",), rf"{_REPO}/(tag|branch)/([^/]+)", _add_name),
-    (("DELETE",), rf"{_REPO}/(tag|branch)/([^/]+)", _drop_name),
-    (("POST",), rf"{_FILES}\.git/info/lfs/objects/batch", _batch),
-    (("PUT",), "/storage/([0-9a-f]{64})(?:/([0-9]+))?", storage.put),
-    (("GET", "HEAD"), "/storage/([0-9a-f]{64})", storage.get_stored),
-    (("POST",), "/api/complete/([0-9a-f]{64})", storage.complete),
-    (("POST",), "/api/verify/([0-9a-f]{64})", storage.verify),
-    (("GET", "HEAD"), rf"{_FILES}/resolve/([^/]+)/(.+)", _resolve),
+_ROUTES: list[tuple[str, str, Callable[[Hub, Request, Match], Answer]]] = [
+    ("GET", "/api/whoami-v2", _whoami),
+    ("GET", "/api/organizations/([^/]+)/overview", _organisation),
+    ("POST", "/api/validate-yaml", _validate_yaml),
+    ("POST", "/api/repos/create", _create),
+    ("DELETE", "/api/repos/delete", _delete),
+    ("GET", "/api/(models|datasets|spaces)", _list),
+    ("GET", rf"{_REPO}(?:/revision/([^/]+))?", _info),
+    ("GET", rf"{_REPO}/tree/([^/]+)(?:/(.*))?", _tree),
+    ("POST", rf"{_REPO}/paths-info/([^/]+)", _paths_info),
+    ("POST", rf"{_REPO}/preupload/([^/]+)", _preupload),
+    ("POST", rf"{_REPO}/commit/([^/]+)", _commit),
+    ("GET", rf"{_REPO}/commits/([^/]+)", _commits),
+    ("GET", rf"{_REPO}/refs", _refs),
+    ("POST", rf"{_REPO}/(tag|branch)/([^/]+)", _add_name),
+    ("DELETE", rf"{_REPO}/(tag|branch)/([^/]+)", _drop_name),
+    ("POST", rf"{_FILES}\.git/info/lfs/objects/batch", _batch),
+    ("PUT", "/storage/([0-9a-f]{64})(?:/([0-9]+))?", storage.put),
+    ("GET", "/storage/([0-9a-f]{64})", storage.get_stored),
+    ("POST", "/api/complete/([0-9a-f]{64})", storage.complete),
+    ("POST", "/api/verify/([0-9a-f]{64})", storage.verify),
+    ("GET", rf"{_FILES}/resolve/([^/]+)/(.+)", _resolve),
 ]

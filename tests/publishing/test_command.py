@@ -8,6 +8,7 @@ import pytest
 
 from multimed_hf.cli import main
 
+from ..hub import olah
 from ..hub.checkpoint import tiny_checkpoint
 from ..hub.client import environment, run
 
@@ -61,51 +62,79 @@ def test_an_error_is_one_sentence(hub, multimed):
     assert err == "multimed: Expected a token of the Hub, found none: run hf auth login, or set HF_TOKEN.\n"
 
 
-@pytest.mark.slow
-def test_what_is_published_loads_without_the_package(hub, multimed, tmp_path):
-    from multimed_hf.data.build import build
+READ = """if 1:
+    import json, sys
+    import evaluate
+    from datasets import get_dataset_config_names, load_dataset
+    from huggingface_hub import ModelCard
+    from transformers import AutoModel, AutoProcessor
+    sys.modules["multimed_hf"] = None
+    data = {name: load_dataset("org/multimed", name, revision="v0.1.0") for name in ("eeg", "genomics")}
+    ids = [row["id"] for row in load_dataset("org/multimed", "eeg", split="test", streaming=True)]
+    where = {"revision": "v0.1.0", "trust_remote_code": True}
+    model = AutoModel.from_pretrained("org/multimed-text", **where)
+    processor = AutoProcessor.from_pretrained("org/multimed-text", **where)
+    logits = model.eval()(**processor(text=["a heart"])).logits["question/yes"].tolist()
+    # A metric is a few lines that call the package.
+    del sys.modules["multimed_hf"]
+    metric = evaluate.load("org/eeg")
+    print(json.dumps({
+        "names": get_dataset_config_names("org/multimed"),
+        "rows": {name: sum(splits.num_rows.values()) for name, splits in data.items()},
+        "same": ids == data["eeg"]["test"]["id"][:],
+        "logits": logits,
+        "licence": ModelCard.load("org/multimed-text").data.license,
+        "accuracy": metric.compute(predictions=[[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]], references=[0, 1, 0])["accuracy"],
+    }))"""
+"""What a user does with all that was published; data and model load without the package."""
 
-    out = build(["eeg", "genomics"], ["synthetic"], rows=60, out=tmp_path / "multimed").out
-    status, _, err = multimed("dataset", "--data", out)
-    assert status == 0, err
-    sent = hub.stored()
-    assert sent == len(list(out.glob("*/*.parquet")))
-    # A second time no shard moves.
-    assert multimed("dataset", "--data", out)[0] == 0
-    assert hub.stored() == sent
-    for part in tiny_checkpoint():
-        part.save_pretrained(tmp_path / "run/checkpoint")
-    (tmp_path / "run/training.json").write_text(json.dumps({"sources": {"text": ["pubmedqa"]}}))
-    status, _, err = multimed("model", "--checkpoint", "run/checkpoint", "--name", "multimed-text")
-    assert status == 0, err
-    seen = run(
-        hub,
-        tmp_path / "elsewhere",
-        """if 1:
-        import json, sys
-        from datasets import get_dataset_config_names, load_dataset
-        from huggingface_hub import ModelCard
-        from transformers import AutoModel, AutoProcessor
-        sys.modules["multimed_hf"] = None
-        data = {name: load_dataset("org/multimed", name, revision="v0.1.0") for name in ("eeg", "genomics")}
-        ids = [row["id"] for row in load_dataset("org/multimed", "eeg", split="test", streaming=True)]
-        where = {"revision": "v0.1.0", "trust_remote_code": True}
-        model = AutoModel.from_pretrained("org/multimed-text", **where)
-        processor = AutoProcessor.from_pretrained("org/multimed-text", **where)
-        print(json.dumps({
-            "names": get_dataset_config_names("org/multimed"),
-            "rows": {name: sum(splits.num_rows.values()) for name, splits in data.items()},
-            "same": ids == data["eeg"]["test"]["id"][:],
-            "logits": model.eval()(**processor(text=["a heart"])).logits["question/yes"].tolist(),
-            "licence": ModelCard.load("org/multimed-text").data.license,
-        }))""",
-    )
+
+def assert_all_was_read(printed):
     model, processor = tiny_checkpoint()
     expected = model.eval()(**processor(text=["a heart"])).logits["question/yes"].tolist()
-    assert json.loads(seen.splitlines()[-1]) == {
+    assert json.loads(printed.splitlines()[-1]) == {
         "names": ["eeg", "genomics"],
         "rows": {"eeg": 60, "genomics": 60},
         "same": True,
         "logits": [pytest.approx(expected[0], abs=1e-5)],
         "licence": "mit",
+        "accuracy": pytest.approx(2 / 3),
     }
+
+
+@pytest.fixture
+def published(hub, multimed, tmp_path):
+    """A data set, a model and a metric on the Hub."""
+    from multimed_hf.data.build import build
+
+    out = build(["eeg", "genomics"], ["synthetic"], rows=60, out=tmp_path / "multimed").out
+    for part in tiny_checkpoint():
+        part.save_pretrained(tmp_path / "run/checkpoint")
+    (tmp_path / "run/training.json").write_text(json.dumps({"sources": {"text": ["pubmedqa"]}}))
+    for arguments in (
+        ("dataset", "--data", out),
+        ("model", "--checkpoint", "run/checkpoint", "--name", "multimed-text"),
+        ("metric", "--metric", "eeg"),
+    ):
+        status, _, err = multimed(*arguments)
+        assert status == 0, err
+    return out
+
+
+@pytest.mark.slow
+def test_what_is_published_loads_without_the_package(hub, multimed, published, tmp_path):
+    sent = hub.stored()
+    assert sent == len(list(published.glob("*/*.parquet"))) + len(list((tmp_path / "run").rglob("*.safetensors")))
+    # A second time no shard moves.
+    assert multimed("dataset", "--data", published)[0] == 0
+    assert hub.stored() == sent
+    assert_all_was_read(run(hub, tmp_path / "elsewhere", READ))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not olah.PROGRAM.is_file(), reason="needs the mirror olah: make .olah/done")
+def test_what_is_published_loads_through_an_independent_mirror(hub, published, tmp_path):
+    with olah.mirror(hub, tmp_path / "mirror") as address:
+        assert_all_was_read(run(address, tmp_path / "elsewhere", READ))
+    # It asked for everything by itself: the users knew the mirror alone.
+    assert hub.asked("^GET .*parquet") and hub.asked("^GET .*safetensors")

@@ -5,7 +5,7 @@ from huggingface_hub import DatasetCard
 
 from multimed_hf import resources
 from multimed_hf.data.build import build
-from multimed_hf.data.manifest import Manifest, hash_file
+from multimed_hf.data.manifest import Manifest, hash_files
 from multimed_hf.publishing.dataset import plan_dataset
 
 from ..data import tiny
@@ -35,7 +35,7 @@ def test_everything_that_may_be_published_is(built):
     assert {file.path for file in plan.files} == data | made
     for file in plan.files:
         if file.path in data:
-            assert file.content == built / file.path and file.record == hash_file(built / file.path)
+            assert file.content == built / file.path and file.record == hash_files([built / file.path])[0]
     assert (plan.repo_type, plan.repo, plan.licence) == ("dataset", "org/multimed", "CC-BY-4.0")
     assert plan.terms == {
         "eeg/synthetic": "Apache-2.0",
