@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -46,6 +47,31 @@ def visit(address: str, path: Path) -> str:
     return str(client.predict("", "", "", api_name="/predict")[0])
 
 
+def asker(client: Any) -> Callable[[], Any]:
+    """A press of the page's button as a browser sends it: into the queue, then the stream of events until the answer.
+
+    `gradio_client` looks for an answer every 50 ms, which would be most of the time.
+    """
+    import httpx
+
+    api = f"{client.src}gradio_api"
+    pressed = next(each for each in client.config["dependencies"] if each["api_name"] == "predict")
+    asked = {"data": [None] * len(pressed["inputs"]), "fn_index": pressed["id"], "session_hash": client.session_hash}
+    browser = httpx.Client(timeout=60)
+
+    def ask() -> Any:
+        browser.post(f"{api}/queue/join", json=asked).raise_for_status()
+        with browser.stream("GET", f"{api}/queue/data", params={"session_hash": client.session_hash}) as events:
+            for line in events.iter_lines():
+                told = json.loads(line.removeprefix("data:")) if line else {}
+                if told.get("msg") == "process_completed":
+                    assert told["success"] and "From X-ray." in told["output"]["data"][0]
+                    return told
+        raise RuntimeError("The page's server gave no answer.")
+
+    return ask
+
+
 def seconds(action: Callable[[], Any], runs: int) -> float:
     """Median seconds of `runs` runs, after one that does not count."""
     taken = []
@@ -84,7 +110,8 @@ def main() -> None:
         calls = {
             "model": bare,
             "processor, model, ranking": seconds(lambda: predictor.predict(given), arguments.runs),
-            "through the page's server": seconds(
+            "as a browser asks for it": seconds(asker(client), arguments.runs),
+            "as gradio_client asks for it": seconds(
                 lambda: client.predict("", "", "", api_name="/predict"), arguments.runs
             ),
         }
@@ -97,9 +124,9 @@ def main() -> None:
     for name, each in calls.items():
         print(f"{name:<30}{1000 * each:>9.2f}{each / bare:>9.2f}")
     print(
-        f"goal: the answer within {GOAL:g} x the model: {'met' if calls['processor, model, ranking'] < GOAL * bare else 'MISSED'}"
+        f"goal: the answer within {GOAL:g} x the model: {'met' if calls['as a browser asks for it'] < GOAL * bare else 'MISSED'}"
     )
-    failed = sum("From xray." not in answer for answer in answers)
+    failed = sum("From X-ray." not in answer for answer in answers)
     print(f"{arguments.visitors} visitors at once: {failed} failed, {taken:.1f} s")
 
 

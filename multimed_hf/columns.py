@@ -74,6 +74,17 @@ MODALITY_COLUMNS: dict[str, tuple[Column, ...]] = {
 
 MODALITIES = tuple(MODALITY_COLUMNS)
 
+MODALITY_NAMES = dict(zip(MODALITIES, MODALITIES, strict=True)) | {
+    "oct": "OCT",
+    "xray": "X-ray",
+    "ct": "CT",
+    "mri": "MRI",
+    "eeg": "EEG",
+    "genomics": "DNA",
+    "scrna": "cell",
+}
+"""What modalities are called where people read, within a sentence."""
+
 _QUESTION = (
     Column("question", "string", "", "the question, an input"),
     Column("choices", "list<string>", "", "the answers to choose from, an input; [] for an open question"),

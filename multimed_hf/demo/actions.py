@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..wording import listed_modalities
 from .examples import example
 from .limits import Refused, check_text
 from .predictor import Answer, Predictor
@@ -101,7 +102,7 @@ class Actions:
             found = _checked(lambda: ask(inputs))
         except Refused as error:
             return problem(str(error))
-        return answers(found, f"From {', '.join(inputs)}." if inputs else "")
+        return answers(found, f"From {listed_modalities(inputs)}." if inputs else "")
 
     def _inputs(self, session: Session, typed: tuple[str, ...]) -> dict[str, Any]:
         """All that was given: modality to value."""

@@ -12,6 +12,8 @@ import numpy as np
 from ..evaluation.report import NO_INTERVAL, lines
 from ..evaluation.results import Result, read_results
 
+Line = list[str | float | int | None]
+"""One line of the table."""
 HEAD = ("Model", "Task", "Source", "Split", "Metric", "Score", "Low", "High", "Classical", "Gap", "Rows")
 _TEXT_COLUMNS = 5
 KINDS = ("str",) * _TEXT_COLUMNS + ("number",) * (len(HEAD) - _TEXT_COLUMNS)
@@ -37,7 +39,7 @@ def read_leaderboard(paths: Sequence[str | os.PathLike[str]]) -> list[Result]:
     return found
 
 
-def rows(results: Sequence[Result]) -> list[list[str | float | int | None]]:
+def rows(results: Sequence[Result]) -> list[Line]:
     """One line for each result, as `HEAD` names its cells; numbers are rounded to three digits, None where there is none."""
     return [
         [
@@ -55,6 +57,27 @@ def rows(results: Sequence[Result]) -> list[list[str | float | int | None]]:
         ]
         for result in results
     ]
+
+
+def ordered(table: Sequence[Line], column: str | None, ascending: bool) -> list[Line]:
+    """The lines of `rows` sorted by one column of `HEAD`; those without a number there come last either way.
+
+    Args:
+        table: what `rows` gave.
+        column: the column; None leaves them as they are.
+        ascending: whether the lowest comes first.
+
+    Raises:
+        ValueError: there is no such column.
+    """
+    if column is None:
+        return list(table)
+    if column not in HEAD:
+        raise ValueError(f"Expected a column among {', '.join(HEAD)}, got {column!r}; correct it.")
+    place = HEAD.index(column)
+    known = [line for line in table if line[place] is not None]
+    known.sort(key=lambda line: line[place], reverse=not ascending)  # type: ignore[arg-type,return-value]
+    return known + [line for line in table if line[place] is None]
 
 
 def notes(results: Sequence[Result]) -> list[str]:

@@ -6,11 +6,12 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..columns import MODALITY_COLUMNS
+from ..columns import MODALITY_COLUMNS, MODALITY_NAMES
 from ..evaluation.results import Result
+from ..wording import listed_modalities
 from .actions import TYPED, Actions
 from .examples import example_names
-from .leaderboard import HEAD, KINDS, notes, radar, rows
+from .leaderboard import HEAD, KINDS, notes, ordered, radar, rows
 from .limits import MEGABYTE, MOST_BYTES
 from .predictor import Predictor
 from .security import OwnResourcesOnly
@@ -33,7 +34,6 @@ _WAITING = 64
 _LIMIT = f"A file may have up to {MOST_BYTES // MEGABYTE} MB, and is removed once read."
 _DROP = 170
 """Height of where a file is dropped, pixels: its label stands in its corner, above its icon."""
-_NAMES = {"oct": "OCT", "xray": "X-ray", "ct": "CT", "mri": "MRI", "eeg": "EEG", "genomics": "DNA", "scrna": "Cell"}
 
 
 def build(predictor: Predictor, results: Sequence[Result] = ()) -> Blocks:
@@ -102,6 +102,9 @@ def serve(page: Blocks, port: int | None = None, block: bool = True) -> str:
 
 def _gradio() -> Any:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # It would keep the times of the last 10,000 presses, and sum them up with pandas after each.
+    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(1 << 40)
     try:
         import gradio
     except ImportError as error:
@@ -112,7 +115,7 @@ def _gradio() -> Any:
 def _try_it(gr: Any, predictor: Predictor) -> None:
     actions = Actions(predictor)
     session = gr.State({}, time_to_live=_SESSION_SECONDS)
-    reads, heads = ", ".join(map(_called, predictor.modalities)), len(predictor.tasks)
+    reads, heads = listed_modalities(predictor.modalities), len(predictor.tasks)
     gr.Markdown(f"Checkpoint `{predictor.name}`: reads {reads}; {heads} heads.")
     with gr.Row():
         with gr.Column():
@@ -203,9 +206,13 @@ def _leaderboard(gr: Any, results: Sequence[Result]) -> None:
     if not results:
         gr.Markdown("No results: start the demo with `--results` and one or more files that `multimed evaluate` wrote.")
         return
-    gr.Markdown("Higher is better. The button \u22ee in a heading sorts.")
-    gr.Dataframe(
-        rows(results),
+    gr.Markdown("Higher is better. The button \u22ee in a heading sorts too.")
+    with gr.Row():
+        column = gr.Dropdown(list(HEAD), value=None, label="Sort by", elem_id="sort-by")
+        ascending = gr.Checkbox(label="Lowest first", elem_id="sort-ascending")
+    shown = rows(results)
+    table = gr.Dataframe(
+        shown,
         headers=list(HEAD),
         datatype=list(KINDS),
         interactive=False,
@@ -213,6 +220,8 @@ def _leaderboard(gr: Any, results: Sequence[Result]) -> None:
         show_search="filter",
         elem_id="leaderboard",
     )
+    for choice in (column, ascending):
+        choice.change(lambda *by: ordered(shown, *by), [column, ascending], [table], api_name=False)
     drawn = radar(results)
     if drawn:
         gr.HTML(picture(drawn, "Radar plot of the main scores in the table that all models have."))
@@ -226,7 +235,8 @@ def _on(button: Any, action: Any, inputs: list[Any], outputs: list[Any], name: s
 
 
 def _called(modality: str) -> str:
-    return _NAMES.get(modality, modality.capitalize())
+    name = MODALITY_NAMES[modality]
+    return f"{name[:1].upper()}{name[1:]}"
 
 
 def _hint(modality: str) -> str:

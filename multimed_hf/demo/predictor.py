@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..evaluation.results import Result
+from ..wording import listed_modalities
 from .calibration import calibration_note, results_of
 from .heads import EXPLAINABLE, Entry, answering, asked
 from .limits import MOST_LABEL_LETTERS, MOST_LABELS, Refused, check_text
@@ -126,7 +127,7 @@ class Predictor:
         inputs = self._inputs(given)
         entries = asked(self.tasks, inputs)
         if not entries:
-            raise Refused(f"This checkpoint has no head for {_listed(inputs)} alone.")
+            raise Refused(f"This checkpoint has no head for {listed_modalities(inputs)} alone.")
         found = self._run(inputs, tasks=[entry["name"] for entry in entries])
         return [self._answer(entry, found[entry["name"]]) for entry in entries if entry["name"] in found]
 
@@ -218,7 +219,9 @@ class Predictor:
             raise Refused("Give this page something to read first: an example, a file or a text.")
         inputs = {name: value for name, value in given.items() if name in self.modalities}
         if not inputs:
-            raise Refused(f"This checkpoint reads {_listed(self.modalities)}, not {_listed(given)}.")
+            raise Refused(
+                f"This checkpoint reads {listed_modalities(self.modalities)}, not {listed_modalities(given)}."
+            )
         if "scrna" in inputs:
             inputs["scrna"] = self._known(inputs["scrna"])
         return inputs
@@ -284,7 +287,3 @@ def _folded(backbone: np.ndarray) -> str:
     radius = float(np.sqrt(((alphas - alphas.mean(0)) ** 2).sum(1).mean()))
     ends = float(np.linalg.norm(alphas[-1] - alphas[0]))
     return f"Backbone of {len(alphas)} residues, radius of gyration {radius:.1f} Å, its ends {ends:.1f} Å apart."
-
-
-def _listed(names: Any) -> str:
-    return ", ".join(names)

@@ -20,7 +20,7 @@ def test_uploads_and_texts_are_predicted_together(actions, png, scan):
     session, _ = actions.upload("mri", str(scan), None, session)
     assert list(session) == ["xray", "mri"]
     html = actions.predict(session, "no effusion", "acgt", "")
-    assert "From xray, mri, text, genomics." in html and "<h3>cell_<wbr>type/ten</h3>" in html
+    assert "From X-ray, MRI, text, DNA." in html and "<h3>cell_<wbr>type/ten</h3>" in html
 
 
 def test_a_bad_upload_takes_the_place_of_a_good_one(actions, png, tmp_path):

@@ -3,7 +3,16 @@ import io
 import pytest
 from PIL import Image
 
-from multimed_hf.demo.leaderboard import HEAD, KINDS, model_of, notes, radar, read_leaderboard, rows
+from multimed_hf.demo.leaderboard import (
+    HEAD,
+    KINDS,
+    model_of,
+    notes,
+    ordered,
+    radar,
+    read_leaderboard,
+    rows,
+)
 from multimed_hf.evaluation.results import write_results
 
 from .results import result
@@ -39,6 +48,17 @@ def test_lines_hold_numbers_and_say_what_they_are_of():
         [result(score=None, low=None, high=None, baselines={}, reasons={"score": "no rows", "interval": "no"})]
     )
     assert bare[5:10] == [None] * 5
+
+
+def test_lines_are_sorted_and_those_without_a_number_stay_last():
+    nothing = result(score=None, low=None, high=None, baselines={}, reasons={"score": "no rows", "interval": "no"})
+    table = rows([result(score=0.2), nothing, result(score=0.9), result(score=0.5)])
+    place = HEAD.index("Score")
+    assert [line[place] for line in ordered(table, "Score", ascending=False)] == [0.9, 0.5, 0.2, None]
+    assert [line[place] for line in ordered(table, "Score", ascending=True)] == [0.2, 0.5, 0.9, None]
+    assert ordered(table, None, ascending=True) == table
+    with pytest.raises(ValueError, match="Expected a column among Model, Task"):
+        ordered(table, "score", ascending=True)
 
 
 def test_notes_stand_once():

@@ -53,7 +53,15 @@ def test_uploads_are_read_and_gone(visitor, uploads, png, scan, edf):
     assert "2 channels" in ask(visitor, "read_eeg", handle_file(str(edf)), 160)[0]
     assert kept(uploads) == []
     html = ask(visitor, "predict", "no effusion", "", "MKV")[0]
-    assert "From xray, ct, eeg, text, protein." in html
+    assert "From X-ray, CT, EEG, text, protein." in html
+
+
+def test_no_times_of_presses_are_kept(predictor):
+    queue = build(predictor)._queue
+    queue.event_analytics = {"one": {"time": 0}, "two": {"time": 0}}
+    queue.events_recorded = 2
+    assert queue.compute_analytics_summary([{"function": "predict"}]) == {"functions": {}}
+    assert queue.ANALYTICS_MAX_EVENTS == 1
 
 
 def test_bad_uploads_are_one_sentence_and_gone(visitor, uploads, tmp_path):
@@ -101,7 +109,7 @@ def test_visitors_who_upload_the_same_file_do_not_take_it_from_each_other(addres
 
     with ThreadPoolExecutor(8) as visitors:
         for read, said in visitors.map(visit, range(8)):
-            assert "image of 30 x 20" in read and "From xray." in said
+            assert "image of 30 x 20" in read and "From X-ray." in said
     assert kept(uploads) == []
 
 
@@ -111,7 +119,7 @@ def test_visitors_do_not_see_each_other(address, png):
     first, second = (Client(address, verbose=False, analytics_enabled=False) for _ in range(2))
     ask(first, "read_xray", handle_file(str(png)))
     assert "something to read first" in ask(second, "predict", "", "", "")[0]
-    assert "From xray." in ask(first, "predict", "", "", "")[0]
+    assert "From X-ray." in ask(first, "predict", "", "", "")[0]
 
 
 def test_other_actions(visitor):
