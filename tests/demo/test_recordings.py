@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from multimed_hf.demo.limits import Refused
 from multimed_hf.demo.recordings import read_edf, read_microvolts
@@ -21,6 +23,31 @@ def test_a_header_that_lies(edf, start, number):
     with pytest.raises(Refused, match="not as long as its header says") as caught:
         read_edf(edf)
     assert str(edf.parent) not in str(caught.value)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    # Numbers, dates, words and what no header holds: in the fields of the file (256 bytes) and of three signals, and behind.
+    changes=st.lists(
+        st.tuples(st.integers(0, 256 * 4) | st.integers(0, 7000), st.sampled_from(b" 0189-.+eEnaif/:,u\0\xff\xb5")),
+        min_size=1,
+        max_size=12,
+    ),
+    cut=st.integers(0, 400),
+)
+def test_whatever_stands_in_a_file_is_read_or_refused(edf, tmp_path, changes, cut):
+    content = bytearray(edf.read_bytes())
+    for place, byte in changes:
+        content[place] = byte
+    path = tmp_path / "changed.edf"
+    path.write_bytes(content[: len(content) - max(0, cut - 200)])
+    try:
+        found = read_edf(path)
+    except Refused as refused:
+        assert str(tmp_path) not in str(refused)
+    else:
+        assert found["signal"].shape[0] == len(found["channels"]) and np.isfinite(found["signal"]).all()
+        assert found["sampling_rate"] >= 1 and found["signal"].shape[1] <= 10 * found["sampling_rate"] + 1
 
 
 def test_a_recording_without_electrodes(edf):
