@@ -74,7 +74,7 @@ MODALITY_COLUMNS: dict[str, tuple[Column, ...]] = {
 
 MODALITIES = tuple(MODALITY_COLUMNS)
 
-MODALITY_NAMES = dict(zip(MODALITIES, MODALITIES, strict=True)) | {
+MODALITY_NAMES = {
     "oct": "OCT",
     "xray": "X-ray",
     "ct": "CT",
@@ -83,7 +83,7 @@ MODALITY_NAMES = dict(zip(MODALITIES, MODALITIES, strict=True)) | {
     "genomics": "DNA",
     "scrna": "cell",
 }
-"""What modalities are called where people read, within a sentence."""
+"""What modalities are called where people read, within a sentence, if not as in code."""
 
 _QUESTION = (
     Column("question", "string", "", "the question, an input"),

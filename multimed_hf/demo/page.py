@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..columns import MODALITY_COLUMNS, MODALITY_NAMES
+from ..columns import MODALITY_COLUMNS
 from ..evaluation.results import Result
 from ..wording import listed_modalities
 from .actions import TYPED, Actions
@@ -235,7 +235,7 @@ def _on(button: Any, action: Any, inputs: list[Any], outputs: list[Any], name: s
 
 
 def _called(modality: str) -> str:
-    name = MODALITY_NAMES[modality]
+    name = listed_modalities([modality])
     return f"{name[:1].upper()}{name[1:]}"
 
 

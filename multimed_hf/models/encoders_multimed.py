@@ -12,6 +12,7 @@ from .image_encoders_multimed import build_image_encoder
 from .packing_multimed import positions_of
 from .peaks_multimed import MultiMedPeaksBesideDNA
 from .pretrained_encoders_multimed import build_pretrained_encoder
+from .sets_multimed import MultiMedSetEmbedding
 
 SITES = (
     "Fp1 Fp2 F7 F3 Fz F4 F8 FC5 FC1 FC2 FC6 T7 C3 C1 Cz C2 C4 T8 CP5 CP1 CP2 CP6 P7 P3 Pz P4 P8 PO3 PO4 O1 Oz O2"
@@ -117,16 +118,13 @@ class MultiMedCellEncoder(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.tokens, self.hidden = config.scrna_tokens, config.hidden_size
-        self.input_dropout = config.input_dropout
-        self.embedding = nn.EmbeddingBag(config.num_genes, self.tokens * self.hidden, mode="sum")
+        width = self.tokens * self.hidden
+        self.embedding = MultiMedSetEmbedding(config.num_genes, width, config.input_dropout, "gene", "num_genes")
         self.bias = nn.Parameter(torch.zeros(self.tokens, self.hidden))
 
     def forward(self, gene_ids, values, lengths):
         """`gene_ids` `(genes,)` and `values` `(genes,)` log1p counts per 10,000 of all cells end to end, `lengths` `(cells,)`."""
-        values = values.to(self.embedding.weight.dtype)
-        if self.training and self.input_dropout:
-            values = nn.functional.dropout(values, self.input_dropout)
-        pooled = self.embedding(gene_ids, torch.cumsum(lengths, 0) - lengths, per_sample_weights=values)
+        pooled = self.embedding(gene_ids, values, lengths)
         tokens = pooled.view(-1, self.tokens, self.hidden) + self.bias
         return tokens.flatten(0, 1), torch.full_like(lengths, self.tokens)
 

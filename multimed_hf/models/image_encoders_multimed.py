@@ -183,6 +183,20 @@ class MultiMedImageStem(nn.Module):
         return found
 
 
+class MultiMedPatchNorm(nn.BatchNorm1d):
+    """Batch norm over the patches of all images of a batch (Ioffe and Szegedy, ICML 2015), `(patches, width)`.
+
+    What all images have in common is most of what a stem gives. With it left in, gradients point along it and not to where
+    images differ, and small lesions take several times as many passes to learn. Only training looks at the batch: afterwards, and
+    while the weights are frozen, running statistics stand for it, so that adapters are trained on what they will meet.
+    """
+
+    def forward(self, patches):
+        learning = self.training and self.weight.requires_grad and len(patches) > 1
+        known = (self.running_mean, self.running_var, self.weight, self.bias)
+        return nn.functional.batch_norm(patches, *known, learning, self.momentum, self.eps)
+
+
 class MultiMedSliceEmbedding(nn.Module):
     """Patches of images to tokens: what linear models look at, plus a convolutional stem, at a place."""
 
@@ -190,6 +204,7 @@ class MultiMedSliceEmbedding(nn.Module):
         super().__init__()
         self.shape = [channels, config.image_patch_size, config.image_patch_size]
         self.stem = MultiMedImageStem(channels, config.image_patch_size)
+        self.norm = MultiMedPatchNorm(self.stem.width)
         self.projection = MultiMedStemLinear(self.stem.width, config.hidden_size)
         self.statistics = MultiMedStemLinear(channels * count_statistics(2), config.hidden_size)
         self.place = MultiMedPlace(config, _GRID_WAVES)
@@ -198,7 +213,7 @@ class MultiMedSliceEmbedding(nn.Module):
         """Arguments as of `MultiMedImageEncoder`; gives `(patches, hidden)`."""
         dtype = self.projection.weight.dtype
         patches = pixels.view(-1, *self.shape)
-        tokens = self.projection(self.stem(patches.to(dtype), grid, lengths))
+        tokens = self.projection(self.norm(self.stem(patches.to(dtype), grid, lengths)))
         return self.place(tokens + self.statistics(patch_statistics(patches).to(dtype)), grid)
 
 

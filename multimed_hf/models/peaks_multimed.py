@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from .packing_multimed import join_segments
+from .sets_multimed import MultiMedSetEmbedding
 
 PEAKS_PER_CELL = 10_000.0
 """What frequencies are relative to, as expression is to 10,000 counts."""
@@ -23,9 +24,9 @@ class MultiMedPeakEncoder(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.tokens, self.hidden = config.peak_tokens, config.hidden_size
-        self.input_dropout = config.input_dropout
-        self.embedding = nn.EmbeddingBag(config.num_peaks, self.tokens * self.hidden, mode="sum")
-        self.depth = nn.Linear(1, self.tokens * self.hidden)
+        width = self.tokens * self.hidden
+        self.embedding = MultiMedSetEmbedding(config.num_peaks, width, config.input_dropout, "peak", "num_peaks")
+        self.depth = nn.Linear(1, width)
 
     def forward(self, peak_ids, lengths):
         """`peak_ids` `(peaks,)` of all samples end to end, `lengths` `(samples,)` of 1 or more.
@@ -33,12 +34,8 @@ class MultiMedPeakEncoder(nn.Module):
         Returns `(tokens, hidden)`, and tokens per sample `(samples,)`.
         """
         dtype, seen = self.embedding.weight.dtype, lengths.float()
-        values = torch.repeat_interleave(torch.log1p(PEAKS_PER_CELL / seen), lengths, output_size=len(peak_ids)).to(
-            dtype
-        )
-        if self.training and self.input_dropout:
-            values = nn.functional.dropout(values, self.input_dropout)
-        pooled = self.embedding(peak_ids, torch.cumsum(lengths, 0) - lengths, per_sample_weights=values)
+        values = torch.repeat_interleave(torch.log1p(PEAKS_PER_CELL / seen), lengths, output_size=len(peak_ids))
+        pooled = self.embedding(peak_ids, values, lengths)
         # From about -1 to 1 between the shallowest and the deepest cells.
         depth = (torch.log(seen / PEAKS_PER_CELL) / 4 + 1).to(dtype)
         tokens = pooled + self.depth(depth[:, None])

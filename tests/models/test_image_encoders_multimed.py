@@ -12,6 +12,7 @@ from multimed_hf.models.encoders_multimed import build_encoder
 from multimed_hf.models.image_encoders_multimed import (
     MultiMedImageEncoder,
     MultiMedImageStem,
+    MultiMedPatchNorm,
     MultiMedScanEncoder,
     count_statistics,
     patch_statistics,
@@ -184,3 +185,29 @@ def test_new_weights_keep_the_scale_of_the_input(tester):
     grid = torch.tensor([(i - 3.5, j - 3.5) for i in range(8) for j in range(8)])
     assert 0.3 < encoder.slices(torch.randn(64, 16 * 16), grid, torch.tensor([64])).std() < 3
     assert 0.3 < encoder.volumes(torch.randn(64, 2 * 4 * 4), torch.randn(64, 3)).std() < 3
+
+
+def test_what_images_have_in_common_is_taken_off_while_learning():
+    norm = MultiMedPatchNorm(3).train()
+    patches = torch.randn(50, 3, generator=torch.Generator().manual_seed(0)) * 2 + torch.tensor([5.0, 0.0, -9.0])
+    expected = (patches - patches.mean(0)) / (patches.var(0, unbiased=False) + norm.eps).sqrt()
+    torch.testing.assert_close(norm(patches), expected)
+    for _ in range(100):
+        norm(patches)
+    norm.eval()
+    # What was learnt stands for the batch: a patch alone is what it is among others.
+    torch.testing.assert_close(norm(patches[:1]), norm(patches)[:1])
+    torch.testing.assert_close(norm(patches), expected, atol=0.05, rtol=0.05)
+
+
+def test_frozen_or_alone_a_patch_is_read_with_what_was_learnt():
+    norm = MultiMedPatchNorm(3).train()
+    patches = torch.randn(50, 3, generator=torch.Generator().manual_seed(0)) + 4
+    norm(patches)
+    learnt, read = norm.running_mean.clone(), norm.eval()(patches)
+    norm.train().requires_grad_(False)
+    torch.testing.assert_close(norm(patches), read)
+    norm.requires_grad_(True)
+    torch.testing.assert_close(norm(patches[:1]), read[:1])
+    torch.testing.assert_close(norm.running_mean, learnt)
+    assert norm(patches[:0]).shape == (0, 3)
