@@ -19,7 +19,7 @@ class MultiMedSetEmbedding(nn.EmbeddingBag):
         super().__init__(known, width, mode="sum")
         self.dropout, self.thing, self.field = dropout, thing, field
 
-    def forward(self, ids, values, lengths):
+    def forward(self, ids, values, lengths):  # type: ignore[override]  # a set has its weights before its lengths
         """Sums.
 
         Args:
