@@ -66,6 +66,7 @@ training.json (data fingerprints, seed, settings). An interrupted run goes on wh
 
   multimed train                                              all subsets in multimed/
   multimed train scrna genomics --out runs/cells --epochs 20
+  multimed train xray --task radiographic_findings_classification
   multimed train protein --encoder protein=facebook/esm2_t6_8M_UR50D --encoder-training lora
   multimed train xray text --label-text --out runs/named       labels as texts, for others later
   multimed train scrna --start runs/cells/checkpoint --lora --shots 5 --seed 1 --out runs/cells-5
@@ -214,6 +215,12 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("subsets", nargs="*", metavar="SUBSET", help="subset to train on; none: all in DATA")
     parser.add_argument("--data", default="multimed", help="folder that was built (default: %(default)s)")
     parser.add_argument("--out", default="runs/train", help="folder of the run (default: %(default)s)")
+    parser.add_argument(
+        "--task",
+        action="append",
+        metavar="TASK",
+        help="task to train, as `multimed list tasks` names it; may be repeated (default: all that the rows ask)",
+    )
     parser.add_argument("--start", metavar="CKPT", help="checkpoint to start from: a folder or a model of the Hub")
     parser.add_argument("--lora", action="store_true", help="train low-rank adapters and heads only; needs --start")
     parser.add_argument(
@@ -334,6 +341,7 @@ def _train(options: argparse.Namespace) -> int:
         options.data,
         options.subsets or None,
         options.out,
+        tasks=options.task,
         start=options.start,
         lora=options.lora,
         shots=options.shots,

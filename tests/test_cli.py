@@ -178,11 +178,26 @@ def test_train_passes_its_options_on(capsys, record):
 
     report = FitReport(Path("runs/a/checkpoint"), ["eye_state/open_closed"], [], 2.0, 10, 0.5)
     calls = record("training.train", "fit", report)
-    options = ["--start", "runs/b", "--lora", "--shots", "3", "--seed", "7", "--epochs", "2", "--batch-size", "4"]
+    options = [
+        "--task",
+        "eye_state",
+        "--start",
+        "runs/b",
+        "--lora",
+        "--shots",
+        "3",
+        "--seed",
+        "7",
+        "--epochs",
+        "2",
+        "--batch-size",
+        "4",
+    ]
     assert status("train", "eeg", "--data", "d", "--out", "runs/a", *options, "--restart") == 0
     ((args, options),) = calls
     assert args == ("d", ["eeg"], "runs/a")
     assert options.pop("settings") == Settings(epochs=2.0, batch_size=4)
+    assert options.pop("tasks") == ["eye_state"]
     assert options == {"start": "runs/b", "lora": True, "shots": 3, "seed": 7, "resume": False}
     out = capsys.readouterr().out
     assert "10 steps" in out and "0.5000" in out and "multimed evaluate runs/a/checkpoint --data d" in out

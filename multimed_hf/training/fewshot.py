@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from ..tasks import get_task
@@ -18,7 +18,7 @@ _CLASSES = ("single_label", "multi_label", "ordinal")
 
 
 def support(
-    parts: Sequence[tuple[str, datasets.Dataset]], shots: int, seed: int = 0
+    parts: Sequence[tuple[str, datasets.Dataset]], shots: int, seed: int = 0, heads: Collection[str] | None = None
 ) -> list[tuple[str, datasets.Dataset]]:
     """The rows of a few-shot support.
 
@@ -29,6 +29,7 @@ def support(
         parts: `(subset, data)`, train splits only.
         shots: groups a class.
         seed: another seed draws other groups. Supports of one seed are nested.
+        heads: names of the heads that count; None for all.
 
     Returns:
         `(subset, data)` with the chosen rows in their order; subsets without any are left out.
@@ -36,7 +37,7 @@ def support(
     Raises:
         ValueError: fewer than one shot, or no row asks anything.
     """
-    rows = [(place, row) for place, (subset, data) in enumerate(parts) for row in labelled_rows(subset, data)]
+    rows = [(place, row) for place, (subset, data) in enumerate(parts) for row in labelled_rows(subset, data, heads)]
     chosen = choose_support([row for _, row in rows], shots, seed)
     if not chosen:
         raise ValueError("Expected rows with labels to draw a support from, got none.")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..data.arrow import columns_to_rows
-from ..data.heads import Head, asks, is_open
+from ..data.heads import Head, asks, head_name, is_open
 from ..sources import Target, get_source, labels_of, sources_of
 from ..tasks import get_task
 from .genes import GeneAlignment
@@ -28,7 +28,7 @@ class LabelledRow:
 
     Attributes:
         group: `<source>/<group>`.
-        target: what it asks, or None. A row that asks several heads counts for the first that its source declares.
+        target: what it asks, or None. A row that asks several of the heads counts for the first that its source declares.
         classes: the class it has, the labels present, or nothing for targets without classes.
         open: whether it asks for an answer without candidates.
     """
@@ -46,12 +46,19 @@ class LabelledRow:
         return self.target.open_head if self.open else self.target.head
 
 
-def labelled_rows(subset: str, data: datasets.Dataset) -> list[LabelledRow]:
-    """One entry per row of `data`, in order; reads target columns only."""
+def labelled_rows(subset: str, data: datasets.Dataset, heads: Collection[str] | None = None) -> list[LabelledRow]:
+    """One entry per row of `data`, in order; reads target columns only.
+
+    Args:
+        subset: its name.
+        data: the rows.
+        heads: names of the heads that count; None for all.
+    """
     entries = []
     for row in _target_columns(subset, data):
         group = f"{row['source']}/{row['group']}"
-        target = next((one for one in get_source(subset, row["source"]).targets if asks(one, row)), None)
+        asked = (one for one in get_source(subset, row["source"]).targets if asks(one, row))
+        target = next((one for one in asked if heads is None or head_name(one, row) in heads), None)
         if target is None:
             entries.append(LabelledRow(group))
         else:

@@ -17,6 +17,7 @@ from ..data.heads import Head, by_label_text, heads_in
 from ..data.manifest import Manifest
 from ..data.samples import MultiMedCollator, SampleDataset
 from ..subsets import get_subset
+from ..tasks import get_task
 from .checkpoint import Parts, alignment, carries, extended_model, heads_of_model, new_model
 from .fewshot import support
 from .genes import AlignedSamples, GeneAlignment
@@ -62,6 +63,7 @@ def fit(
     subsets: Sequence[str] | None = None,
     output_dir: str | os.PathLike[str] = "runs/train",
     *,
+    tasks: Sequence[str] | None = None,
     start: str | os.PathLike[str] | None = None,
     lora: bool = False,
     shots: int | None = None,
@@ -82,6 +84,7 @@ def fit(
         data: folder that `multimed build` wrote.
         subsets: names; None for all in the folder.
         output_dir: folder of the run.
+        tasks: names of the tasks to train; None for all that the rows ask. Rows that ask none of them are left out.
         start: checkpoint to start from, a folder or a model of the Hub; None for random weights.
         lora: train low-rank adapters and heads only; needs `start`.
         shots: groups a class to train on, drawn by `seed`; None for all rows. Validation splits are then left alone.
@@ -92,9 +95,9 @@ def fit(
         **overrides: fields of `Settings` to replace, as in `fit(epochs=3)`.
 
     Raises:
-        UnknownNameError: no subset has this name.
-        ValueError: subsets that are not built, a folder that holds a run with other data or settings, a start
-            checkpoint that does not fit, or arguments that contradict each other.
+        UnknownNameError: no subset or task has this name.
+        ValueError: subsets that are not built, tasks that no row asks, a folder that holds a run with other data or settings,
+            a start checkpoint that does not fit, or arguments that contradict each other.
         FileNotFoundError: no built data, or no checkpoint at `start`.
         OSError: `output_dir` cannot be written.
     """
@@ -106,6 +109,7 @@ def fit(
         raise ValueError("LoRA adapts a trained model: give start, the checkpoint to adapt.")
     if shots is not None and settings.select == "best":
         raise ValueError("A few-shot run sees its support only: give select='last', not 'best'.")
+    asked = None if tasks is None else list(dict.fromkeys(get_task(name).name for name in tasks))
     folder = Path(data)
     manifest = check_data(folder, subsets)
     arguments = training_arguments(Path(output_dir), settings, seed, progress)
@@ -115,6 +119,7 @@ def fit(
             "version": __version__,
             "data": {name: record.fingerprint for name, record in manifest.subsets.items()},
             "sources": {name: list(record.sources) for name, record in manifest.subsets.items()},
+            "tasks": asked,
             "start": None if start is None else str(start),
             "lora": lora,
             "shots": shots,
@@ -130,11 +135,16 @@ def fit(
         return FitReport(run.checkpoint, **finished)
 
     train, validation = _load(folder, list(manifest.subsets))
+    named = None if asked is None else _heads_of_tasks(train, asked)
+    if named is not None:
+        train, validation = _asking(train, named), _asking(validation, named)
     if shots is not None:
-        train, validation = support(train, shots, seed), []
+        train, validation = support(train, shots, seed, named), []
     if settings.select == "best" and not validation:
         raise ValueError(f"select='best' needs a validation split, and none of {', '.join(manifest.subsets)} has one.")
-    heads = heads_in({subset: [part] for subset, part in train})
+    heads = [
+        head for head in heads_in({subset: [part] for subset, part in train}) if named is None or head.name in named
+    ]
     if settings.label_text:
         heads = [by_label_text(head) for head in heads]
     symbols, peaks = (load_lists(folder, manifest.subsets, kind) for kind in ("genes", "peaks"))
@@ -276,6 +286,26 @@ def _load(folder: Path, subsets: Sequence[str]) -> tuple[Parts, Parts]:
     return train, validation
 
 
+def _heads_of_tasks(parts: Parts, tasks: Sequence[str]) -> set[str]:
+    """Names of the heads of some tasks that rows ask."""
+    found = heads_in({subset: [part] for subset, part in parts})
+    for task in tasks:
+        if not any(head.task == task for head in found):
+            asked = ", ".join(dict.fromkeys(head.task for head in found))
+            raise ValueError(f"Expected rows that ask {task}, found none: those to train on ask {asked}.")
+    return {head.name for head in found if head.task in tasks}
+
+
+def _asking(parts: Parts, heads: set[str]) -> Parts:
+    """The rows that ask one of the heads; subsets without any are left out."""
+    found = []
+    for subset, part in parts:
+        rows = [index for index, row in enumerate(labelled_rows(subset, part, heads)) if row.head]
+        if rows:
+            found.append((subset, part.select(rows)))
+    return found
+
+
 def make_trainer(
     model: Any,
     processor: Any,
@@ -304,10 +334,12 @@ def make_trainer(
     from transformers import PrinterCallback, Trainer
 
     known = {head.name for head in heads}
-    asked = [row.head for subset, part in train for row in labelled_rows(subset, part)]
-    mixture = mixture_indices([head if head in known else "" for head in asked], settings.mixture, seed)
-    asked = [row.head for subset, part in validation for row in labelled_rows(subset, part)]
-    measured = [index for index, head in enumerate(asked) if head in known]
+    asked, also = (
+        [row.head for subset, part in parts for row in labelled_rows(subset, part, known)]
+        for parts in (train, validation)
+    )
+    mixture = mixture_indices(asked, settings.mixture, seed)
+    measured = [index for index, head in enumerate(also) if head]
     trainer = Trainer(
         model=model,
         args=arguments,

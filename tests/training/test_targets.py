@@ -25,6 +25,12 @@ def test_rows_say_their_group_head_and_classes(make):
     assert [row.classes for row in rows] == [("Dendritic",), (), ()]
 
 
+def test_of_several_heads_a_row_counts_for_one_that_is_asked_about(make):
+    both = make("scrna", [cell(0, [1.0, 2.0], cell_type="Dendritic"), cell(1, cell_type="Dendritic")])
+    expression = "expression_prediction/pbmc68k"
+    assert [row.head for row in labelled_rows("scrna", both, {expression})] == [expression, ""]
+
+
 def test_questions_without_candidates_are_another_head(make):
     common = {"source": "synthetic", "has_text": True, "text": "x", "question": "which?"}
     kinds = ({"choices": ["a", "b"], "answer": "a"}, {"answer": "left"}, {})
