@@ -121,8 +121,9 @@ def predict(
 
     asked: dict[str, list[tuple[int, Sample, Any]]] = {head.name: [] for head in heads}
     with torch.inference_mode(), tqdm(total=len(dataset), desc=description, unit=" rows", disable=not progress) as bar:
-        for rows in _batches(len(dataset), batch_size):
-            samples = dataset.__getitems__(rows)
+        for batch in _batches(len(dataset), batch_size):
+            # The others may carry what the model does not read.
+            rows, samples = _asking(batch, dataset.__getitems__(batch), heads)
             asking = {
                 head.name: [place for place, sample in enumerate(samples) if head.name in sample["labels"]]
                 for head in heads
@@ -139,8 +140,14 @@ def predict(
                 asked[head.name] += [
                     (rows[place], samples[place], one) for place, one in zip(places, found, strict=True)
                 ]
-            bar.update(len(rows))
+            bar.update(len(batch))
     return {head.name: _gather(head, asked[head.name]) for head in heads if asked[head.name]}
+
+
+def _asking(rows: Sequence[int], samples: Sequence[Sample], heads: Sequence[Head]) -> tuple[list[int], list[Sample]]:
+    """The rows that ask one of the heads, and their samples."""
+    places = [place for place, sample in enumerate(samples) if any(head.name in sample["labels"] for head in heads)]
+    return [rows[place] for place in places], [samples[place] for place in places]
 
 
 def references_of(head: Head, samples: Sequence[Sample]) -> Any:

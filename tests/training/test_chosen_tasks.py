@@ -1,9 +1,14 @@
 """Training on some of the tasks that the rows ask."""
 
+import numpy as np
 import pytest
+from datasets import load_dataset
 
+from multimed_hf.data.heads import heads_in
+from multimed_hf.data.samples import SampleDataset
+from multimed_hf.evaluation.predict import predict
 from multimed_hf.tasks import UnknownNameError
-from multimed_hf.training.checkpoint import load_checkpoint
+from multimed_hf.training.checkpoint import carried, heads_of_model, load_checkpoint
 from multimed_hf.training.train import fit
 
 
@@ -14,6 +19,25 @@ def test_rows_of_other_tasks_are_left_out(built, tiny, tmp_path):
     assert report.heads == ["medical_question_answering/pubmedqa"]
     assert list(report.rows) == ["text"] and list(report.rows["text"]) == ["pubmedqa"]
     assert load_checkpoint(report.checkpoint)[0].config.modalities == ["text"]
+
+
+def test_what_was_trained_is_evaluated_beside_rows_that_the_model_cannot_read(tmp_path, tiny):
+    """Chest films, and patients of whom there are scans too."""
+    from multimed_hf.data.build import build
+
+    data = build(["xray"], ["synthetic"], rows=40, out=tmp_path / "multimed").out
+    chosen = {"tasks": ["radiographic_findings_classification"], "settings": tiny, "progress": False}
+    report = fit(data, output_dir=tmp_path / "run", **chosen)
+    model, processor = load_checkpoint(report.checkpoint)
+    rows = load_dataset(str(data), "xray", split="train")
+    assert set(carried([("xray", rows)])) > set(model.config.modalities)
+    heads = [head for head in heads_in({"xray": [rows]}) if head.name in report.heads]
+    samples = SampleDataset([("xray", rows)])
+    (found,) = predict(model, processor, samples, heads_of_model(heads, model.config), progress=False).values()
+    asking = [place for place in range(len(rows)) if heads[0].name in samples[place]["labels"]]
+    assert 0 < len(asking) < len(rows) and found.rows.tolist() == asking
+    alone = predict(model, processor, SampleDataset([("xray", rows.select(asking[:1]))]), heads, progress=False)
+    np.testing.assert_allclose(alone[heads[0].name].predictions[0], found.predictions[0], atol=1e-5)
 
 
 def test_a_support_is_drawn_from_their_rows(built, tiny, tmp_path):
