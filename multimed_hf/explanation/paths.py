@@ -159,11 +159,11 @@ class PeakPath(Path):
 
     @contextmanager
     def at(self, dials: torch.Tensor) -> Iterator[dict[str, Any]]:  # noqa: D102
-        def move(embedding: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-            weights = named["per_sample_weights"]
-            return given, {**named, "per_sample_weights": weights * dials.flatten().to(weights.dtype)}
+        def move(embedding: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+            ids, values, lengths = given
+            return ids, values * dials.flatten().to(values.dtype), lengths
 
-        hook = self.encoder.embedding.register_forward_pre_hook(move, with_kwargs=True)
+        hook = self.encoder.embedding.register_forward_pre_hook(move)
         try:
             yield self._copies(dials)
         finally:
