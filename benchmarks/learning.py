@@ -65,9 +65,9 @@ EXPERIMENTS: dict[str, Experiment] = {
     "fundus": Experiment("fundus", 2000, settings=_FUNDUS),
     "mri": Experiment("mri", 8000, ("brain_tumor_classification",), _SCANS),
     "ct": Experiment("ct", 8000, settings=_SCANS),
-    # Subjects have some forty windows each, donors some three hundred cells, and fewer than twenty would give no interval.
+    # Subjects have some forty windows each, and fewer than twenty of them would give no interval.
     "eeg": Experiment("eeg", 6000, settings=_OTHERS),
-    "scrna": Experiment("scrna", 6000, settings=_OTHERS),
+    "scrna": Experiment("scrna", 3000, settings=_OTHERS),
     "protein": Experiment("protein", 2000, settings=_OTHERS),
     "text": Experiment("text", 2000, settings=_OTHERS),
     "genomics": Experiment("genomics", 3000, settings=_OTHERS),
