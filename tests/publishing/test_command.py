@@ -75,14 +75,17 @@ READ = """if 1:
     model = AutoModel.from_pretrained("org/multimed-text", **where)
     processor = AutoProcessor.from_pretrained("org/multimed-text", **where)
     logits = model.eval()(**processor(text=["a heart"])).logits["question/yes"].tolist()
-    # A metric is a few lines that call the package.
+    # A metric is a few lines that call the package, and the page is part of it.
     del sys.modules["multimed_hf"]
     metric = evaluate.load("org/eeg")
+    from multimed_hf.demo.predictor import Predictor
+    shown = Predictor.load("org/multimed-text").predict({"text": "a heart"})
     print(json.dumps({
         "names": get_dataset_config_names("org/multimed"),
         "rows": {name: sum(splits.num_rows.values()) for name, splits in data.items()},
         "same": ids == data["eeg"]["test"]["id"][:],
         "logits": logits,
+        "shown": [answer.head for answer in shown],
         "licence": ModelCard.load("org/multimed-text").data.license,
         "accuracy": metric.compute(predictions=[[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]], references=[0, 1, 0])["accuracy"],
     }))"""
@@ -97,6 +100,7 @@ def assert_all_was_read(printed):
         "rows": {"eeg": 60, "genomics": 60},
         "same": True,
         "logits": [pytest.approx(expected[0], abs=1e-5)],
+        "shown": ["question/yes"],
         "licence": "mit",
         "accuracy": pytest.approx(2 / 3),
     }
